@@ -1,0 +1,386 @@
+#include "core/core.h"
+
+#include <string.h>
+
+void tv_core_init(struct tv_core *core, const struct tv_core_config *config)
+{
+    memset(core, 0, offsetof(struct tv_core, fx));
+    core->fx.mute = false;
+    core->fx.events = core->fx.acts = 0;
+    core->config = *config;
+    tv_registry_init(&core->registry);
+    tv_timers_init(&core->timers);
+    tv_shutdown_init(&core->shutdown);
+    for (int state = 0; state < TV_ACTOR_STATE_COUNT; state++)
+        tv_list_init(&core->in[state]);
+}
+
+void tv_core_fini(struct tv_core *core, void (*release)(void *))
+{
+    tv_registry_fini(&core->registry, release);
+    tv_grow_fini(&core->timers.heap, release);
+}
+
+_Noreturn void tv_core_fail(struct tv_core *core, const char *file, int line, const char *what)
+{
+    (void)file;
+    (void)line;
+    core->broken = true;
+    core->failure = what;
+    longjmp(*core->door, 1);
+}
+
+/* ---- effects ------------------------------------------------------------------------------- */
+
+struct tv_event *tv_core_emit(struct tv_core *core, enum tv_event_kind kind,
+                              const struct tv_actor *actor)
+{
+    struct tv_effects *fx = &core->fx;
+    struct tv_event *event = &fx->event[fx->mute ? 0 : fx->events];
+
+    TV_CHECK(core, fx->mute || fx->events < TV_FX_EVENTS);
+    fx->events++;
+    *event = (struct tv_event){.kind = (uint8_t)kind};
+    if (actor) {
+        event->task = actor->name;
+        event->id = actor->id;
+        event->attempt = actor->attempt;
+    }
+    return event;
+}
+
+void tv_core_act(struct tv_core *core, enum tv_act_kind kind, struct tv_actor *actor)
+{
+    struct tv_effects *fx = &core->fx;
+
+    TV_CHECK(core, fx->acts < TV_FX_ACTS);
+    fx->act[fx->acts++] = (struct tv_act){.kind = kind, .actor = actor};
+}
+
+bool tv_core_fx_has_room(const struct tv_core *core)
+{
+    return (core->fx.mute || core->fx.events <= TV_FX_EVENTS - TV_STEP_ROOM) &&
+           core->fx.acts <= TV_FX_ACTS - TV_STEP_ROOM;
+}
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+/* The table that has no room for one task more, or NULL. Names count every task there is. */
+static struct tv_grow *short_table(const struct tv_core *core)
+{
+    struct tv_core *mutable = (struct tv_core *)core;
+    uint64_t tasks = core->registry.names.count + 1;
+
+    if (tasks > core->registry.names.buckets.capacity)
+        return &mutable->registry.names.buckets;
+    if (tasks > core->registry.ids.buckets.capacity)
+        return &mutable->registry.ids.buckets;
+    if (tasks + 1 > core->timers.heap.capacity)
+        return &mutable->timers.heap;
+    return NULL;
+}
+
+size_t tv_core_shortage(const struct tv_core *core)
+{
+    const struct tv_grow *table = short_table(core);
+
+    return table ? tv_grow_next_size(table) : 0;
+}
+
+void *tv_core_give(struct tv_core *core, void *memory, size_t size)
+{
+    struct tv_grow *table = short_table(core);
+
+    if (!table || tv_grow_next_size(table) != size)
+        return memory;
+    tv_grow_give(table, memory);
+    return NULL;
+}
+
+/* ---- pending slices and timers ------------------------------------------------------------- */
+
+/* What an input or a timer has brought about that no machine sees alone. */
+static void follow(struct tv_core *core)
+{
+    if (core->live == 0)
+        tv_shutdown_empty(core);
+}
+
+static void commit_slice(struct tv_core *core)
+{
+    const struct tv_stimulus accept = {.kind = TV_ACCEPT};
+
+    for (int n = 0; n < TV_SLICE && tv_core_fx_has_room(core); n++) {
+        if (tv_list_empty(core->commit)) {
+            core->commit = NULL;
+            return;
+        }
+        tv_actor_step(core, TV_CONTAINER(core->commit->next, struct tv_actor, link), &accept);
+    }
+}
+
+static bool is_busy(const struct tv_core *core)
+{
+    return core->commit || tv_shutdown_is_busy(core);
+}
+
+static void slice(struct tv_core *core)
+{
+    if (core->commit)
+        commit_slice(core);
+    else
+        tv_shutdown_slice(core);
+    if (!is_busy(core))
+        follow(core);
+}
+
+static void fire(struct tv_core *core, struct tv_timer *timer)
+{
+    tv_timers_disarm(&core->timers, timer);
+    if (timer->owner == TV_TIMER_SHUTDOWN)
+        tv_shutdown_due(core);
+    else
+        tv_actor_step(core, TV_CONTAINER(timer, struct tv_actor, timer),
+                      &(struct tv_stimulus){.kind = TV_DUE});
+    follow(core);
+}
+
+/* Fires what is due at `until` or before. False: one slice did not do. */
+static bool fire_until(struct tv_core *core, tv_ns until)
+{
+    const struct tv_deadline *first = tv_timers_first(&core->timers);
+
+    for (int n = 0; first && first->at <= until; n++) {
+        if (n == TV_SLICE || is_busy(core) || !tv_core_fx_has_room(core))
+            return false;
+        fire(core, first->timer);
+        first = tv_timers_first(&core->timers);
+    }
+    return true;
+}
+
+/* ---- inputs -------------------------------------------------------------------------------- */
+
+static enum tv_step admit(const struct tv_core *core, const struct tv_actor *actor)
+{
+    if (!tv_core_is_open(core))
+        return TV_STEP_CLOSED;
+    if (tv_registry_by_name(&core->registry, actor->name))
+        return TV_STEP_EXISTS;
+    return tv_core_shortage(core) ? TV_STEP_SHORT : TV_STEP_OK;
+}
+
+static void emit_refused(struct tv_core *core, const struct tv_actor *actor)
+{
+    struct tv_event *event = tv_core_emit(core, TV_EVENT_TASK_ADD_REQUESTED, actor);
+
+    event->id = 0;
+    event = tv_core_emit(core, TV_EVENT_TASK_ADDED, actor);
+    event->id = 0;
+    event->reason.kind = TV_REASON_ALREADY_EXISTS;
+}
+
+static enum tv_step add(struct tv_core *core, struct tv_input *in)
+{
+    enum tv_step admitted = admit(core, in->actor);
+
+    if (admitted == TV_STEP_EXISTS)
+        emit_refused(core, in->actor);
+    if (admitted != TV_STEP_OK)
+        return admitted;
+    tv_registry_reserve(&core->registry, in->actor);
+    tv_actor_step(core, in->actor, &(struct tv_stimulus){.kind = TV_ACCEPT});
+    return TV_STEP_OK;
+}
+
+static enum tv_step reserve(struct tv_core *core, struct tv_input *in)
+{
+    enum tv_step admitted = admit(core, in->actor);
+
+    if (admitted != TV_STEP_OK)
+        return admitted;
+    tv_registry_reserve(&core->registry, in->actor);
+    tv_list_append(in->batch, &in->actor->link);
+    return TV_STEP_OK;
+}
+
+static enum tv_step unreserve(struct tv_core *core, struct tv_input *in)
+{
+    TV_CHECK(core, in->actor->state == TV_ACTOR_RESERVED);
+    tv_registry_unreserve(&core->registry, in->actor);
+    tv_list_remove(&in->actor->link);
+    return TV_STEP_OK;
+}
+
+static enum tv_step commit(struct tv_core *core, struct tv_input *in)
+{
+    if (!tv_core_is_open(core))
+        return TV_STEP_CLOSED;
+    core->commit = in->batch;
+    return TV_STEP_OK;
+}
+
+static enum tv_step leave_unknown(struct tv_core *core, const struct tv_input *in)
+{
+    struct tv_event *event;
+
+    if (!in->name || in->style != TV_LEAVE_REMOVE || tv_shutdown_is_decided(core))
+        return TV_STEP_UNKNOWN;
+    event = tv_core_emit(core, TV_EVENT_TASK_REMOVE_REQUESTED, NULL);
+    event->task = in->name;
+    event = tv_core_emit(core, TV_EVENT_TASK_REMOVED, NULL);
+    event->task = in->name;
+    event->reason.kind = TV_REASON_NOT_FOUND;
+    return TV_STEP_UNKNOWN;
+}
+
+/* The task a LEAVE means, accepted and not yet gone, or NULL. */
+static struct tv_actor *target(const struct tv_core *core, const struct tv_input *in)
+{
+    struct tv_actor *actor = in->actor;
+
+    if (in->name)
+        actor = tv_registry_by_name(&core->registry, in->name);
+    else if (!actor)
+        actor = tv_registry_by_id(&core->registry, in->id);
+    if (actor && (actor->state == TV_ACTOR_RESERVED || actor->state == TV_ACTOR_DONE))
+        return NULL;
+    return actor;
+}
+
+static enum tv_step leave(struct tv_core *core, struct tv_input *in)
+{
+    const struct tv_stimulus stimulus = {.kind = TV_LEAVE, .reason = TV_CANCEL_REMOVED};
+    struct tv_actor *actor = target(core, in);
+    struct tv_event *event;
+
+    in->actor = actor;
+    if (!actor)
+        return leave_unknown(core, in);
+    if (actor->cancelled)
+        return TV_STEP_ALREADY;
+    event = tv_core_emit(core, TV_EVENT_TASK_REMOVE_REQUESTED, actor);
+    event->attempt = 0;
+    if (in->style == TV_LEAVE_CANCEL)
+        event->reason.kind = TV_REASON_MANUAL_CANCEL;
+    tv_actor_step(core, actor, &stimulus);
+    return TV_STEP_OK;
+}
+
+static enum tv_step take(struct tv_core *core, struct tv_input *in)
+{
+    in->actor = NULL;
+    if (tv_core_has_ready(core)) {
+        in->actor = TV_CONTAINER(core->in[TV_ACTOR_READY].next, struct tv_actor, link);
+        tv_actor_step(core, in->actor, &(struct tv_stimulus){.kind = TV_TAKE});
+    }
+    return TV_STEP_OK;
+}
+
+static enum tv_step result(struct tv_core *core, struct tv_input *in)
+{
+    const struct tv_stimulus end = {
+        .kind = TV_END, .error = &in->error, .stray = in->stray, .spare = &in->spare};
+
+    tv_actor_step(core, in->actor, &end);
+    return TV_STEP_OK;
+}
+
+static enum tv_step apply(struct tv_core *core, struct tv_input *in)
+{
+    switch (in->kind) {
+    case TV_IN_TICK:
+        break;
+    case TV_IN_ADD:
+        return add(core, in);
+    case TV_IN_RESERVE:
+        return reserve(core, in);
+    case TV_IN_UNRESERVE:
+        return unreserve(core, in);
+    case TV_IN_COMMIT:
+        return commit(core, in);
+    case TV_IN_LEAVE:
+        return leave(core, in);
+    case TV_IN_TAKE:
+        return take(core, in);
+    case TV_IN_RESULT:
+        return result(core, in);
+    case TV_IN_FINISH:
+        core->finish = true;
+        break;
+    case TV_IN_SHUTDOWN:
+        tv_shutdown_request(core, in->grace_ns, in->quiet);
+        break;
+    case TV_IN_DRAINED:
+        tv_shutdown_drained(core);
+        break;
+    }
+    return TV_STEP_OK;
+}
+
+/* ---- the step ------------------------------------------------------------------------------ */
+
+static enum tv_step step(struct tv_core *core, struct tv_input *in)
+{
+    enum tv_step answer;
+
+    if (is_busy(core)) {
+        slice(core);
+        return TV_STEP_AGAIN;
+    }
+    if (!fire_until(core, core->now - 1) || !tv_core_fx_has_room(core))
+        return TV_STEP_AGAIN;
+    answer = apply(core, in);
+    if (is_busy(core))
+        slice(core);
+    else
+        follow(core);
+    fire_until(core, core->now);
+    return answer;
+}
+
+static void trace(struct tv_core *core, const struct tv_input *in, tv_id id, uint8_t before)
+{
+    core->trace[core->steps++ % TV_TRACE] = (struct tv_trace_line){
+        .now = core->now,
+        .id = id,
+        .input = in->kind,
+        .state_before = before,
+        .state_after = in->actor ? in->actor->state : TV_ACTOR_DONE,
+    };
+}
+
+enum tv_step tv_core_step(struct tv_core *core, tv_ns now, struct tv_input *input)
+{
+    enum tv_step answer;
+    jmp_buf door;
+    uint8_t before;
+
+    core->fx.events = core->fx.acts = 0;
+    if (core->broken)
+        return TV_STEP_BROKEN;
+    if (now > core->now)
+        core->now = now;
+    before = input->actor ? input->actor->state : TV_ACTOR_DONE;
+    core->door = &door;
+    if (setjmp(door)) {
+        core->door = NULL;
+        core->fx.events = core->fx.acts = 0;
+        return TV_STEP_BROKEN;
+    }
+    answer = step(core, input);
+    core->door = NULL;
+    trace(core, input, input->actor ? input->actor->id : 0, before);
+    return answer;
+}
+
+tv_ns tv_core_deadline(const struct tv_core *core)
+{
+    const struct tv_deadline *first = tv_timers_first(&core->timers);
+
+    if (core->broken)
+        return TV_NEVER;
+    if (is_busy(core))
+        return core->now;
+    return first ? first->at : TV_NEVER;
+}
