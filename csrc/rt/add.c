@@ -1,0 +1,255 @@
+/*
+ * add.c: how tasks come in.
+ *
+ * Memory is made before the lock is taken: the record here, and where the core's tables are short of
+ * a chunk, the chunk between two tries.
+ */
+#include "rt/runtime.h"
+
+#include <stdlib.h>
+
+tv_id tv_id_next(void)
+{
+    static _Atomic uint64_t next = 1;
+
+    return atomic_fetch_add_explicit(&next, 1, memory_order_relaxed);
+}
+
+static enum tv_err error_of(enum tv_step answer)
+{
+    switch (answer) {
+    case TV_STEP_OK:
+        return TV_OK;
+    case TV_STEP_EXISTS:
+        return TV_EXISTS;
+    case TV_STEP_CLOSED:
+        return TV_SHUTTING_DOWN;
+    case TV_STEP_UNKNOWN:
+        return TV_UNKNOWN;
+    case TV_STEP_ALREADY:
+        return TV_ALREADY;
+    case TV_STEP_SHORT:
+        return TV_NO_MEMORY;
+    case TV_STEP_AGAIN:
+    case TV_STEP_BROKEN:
+        break;
+    }
+    return TV_BROKEN;
+}
+
+/* One chunk for the table that is short of it. Call without the lock. */
+static enum tv_err grow(struct tv_supervisor *supervisor)
+{
+    void *memory;
+    size_t size;
+
+    tv_lock_take(&supervisor->lock);
+    size = tv_core_shortage(&supervisor->core);
+    tv_lock_drop(&supervisor->lock);
+    if (!size)
+        return TV_OK;
+    memory = malloc(size);
+    if (!memory)
+        return TV_NO_MEMORY;
+    tv_lock_take(&supervisor->lock);
+    memory = tv_core_give(&supervisor->core, memory, size);
+    tv_lock_drop(&supervisor->lock);
+    free(memory);
+    return TV_OK;
+}
+
+/* An input that may find the tables short. */
+static enum tv_err input(struct tv_supervisor *supervisor, struct tv_input *in)
+{
+    enum tv_step answer;
+
+    while ((answer = tv_rt_input(supervisor, in, TV_ATTACHED)) == TV_STEP_SHORT)
+        if (grow(supervisor) != TV_OK)
+            return TV_NO_MEMORY;
+    return error_of(answer);
+}
+
+static enum tv_err may_add(const struct tv_supervisor *supervisor)
+{
+    if (tv_is_forked(supervisor))
+        return TV_FORKED;
+    return tv_is_exiting() ? TV_SHUTTING_DOWN : TV_OK;
+}
+
+/* The second reference is the core's, let go of when the task is forgotten. */
+enum tv_err tv_add(struct tv_supervisor *supervisor, const struct tv_spec *spec,
+                   struct tv_text *name, void *user, struct tv_task **task)
+{
+    struct tv_input in = {.kind = TV_IN_ADD};
+    enum tv_err err = may_add(supervisor);
+    struct tv_task *made;
+
+    if (err != TV_OK)
+        return err;
+    made = tv_task_new(supervisor, spec, name, user);
+    if (!made)
+        return TV_NO_MEMORY;
+    atomic_store_explicit(&made->refs, 2, memory_order_relaxed);
+    in.actor = &made->actor;
+    err = input(supervisor, &in);
+    if (err != TV_OK) {
+        atomic_store_explicit(&made->refs, 1, memory_order_relaxed);
+        tv_task_rele(made);
+        return err;
+    }
+    *task = made;
+    return TV_OK;
+}
+
+/* ---- batches ------------------------------------------------------------------------------- */
+
+struct tv_batch {
+    struct tv_supervisor *supervisor;
+    struct tv_list actors; /* RESERVED ones; guarded by the supervisor's lock */
+};
+
+/* Takes back the references of the tasks from 0 to `count`. */
+static void discard(struct tv_task **tasks, size_t count)
+{
+    while (count > 0)
+        tv_task_rele(tasks[--count]);
+}
+
+static enum tv_err make_tasks(struct tv_supervisor *supervisor, const struct tv_request *requests,
+                              size_t count, struct tv_task **tasks)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct tv_request *request = &requests[i];
+
+        tasks[i] = tv_task_new(supervisor, request->spec, request->name, request->user);
+        if (!tasks[i]) {
+            discard(tasks, i);
+            return TV_NO_MEMORY;
+        }
+    }
+    return TV_OK;
+}
+
+/* One hold of the lock: names of tasks from *next on, until all, a slice, or a refusal. */
+static enum tv_step reserve_slice(struct tv_batch *batch, struct tv_task **tasks, size_t count,
+                                  size_t *next)
+{
+    struct tv_supervisor *supervisor = batch->supervisor;
+    struct tv_after after = TV_AFTER(TV_ATTACHED);
+    enum tv_step answer = TV_STEP_OK;
+    size_t end = count - *next > TV_SLICE ? *next + TV_SLICE : count;
+    tv_ns now;
+
+    tv_lock_take(&supervisor->lock);
+    now = tv_now();
+    while (*next < end && answer == TV_STEP_OK) {
+        struct tv_input in = {
+            .kind = TV_IN_RESERVE, .actor = &tasks[*next]->actor, .batch = &batch->actors};
+
+        answer = tv_rt_step(supervisor, now, &in, &after);
+        *next += answer == TV_STEP_OK;
+    }
+    tv_rt_drop(supervisor, &after);
+    return answer;
+}
+
+static enum tv_err reserve(struct tv_batch *batch, struct tv_task **tasks, size_t count,
+                           size_t *next)
+{
+    while (*next < count) {
+        enum tv_step answer = reserve_slice(batch, tasks, count, next);
+
+        if (answer == TV_STEP_SHORT) {
+            if (grow(batch->supervisor) != TV_OK)
+                return TV_NO_MEMORY;
+        } else if (answer != TV_STEP_OK) {
+            return error_of(answer);
+        }
+    }
+    return TV_OK;
+}
+
+/* Lets go of the names, and of so many references of each task. */
+static void unreserve(struct tv_batch *batch, int references)
+{
+    while (!tv_list_empty(&batch->actors)) {
+        struct tv_actor *actor = TV_CONTAINER(batch->actors.next, struct tv_actor, link);
+        struct tv_input in = {.kind = TV_IN_UNRESERVE, .actor = actor};
+
+        if (tv_rt_input(batch->supervisor, &in, TV_ATTACHED) != TV_STEP_OK)
+            return;
+        for (int i = 0; i < references; i++)
+            tv_task_rele(tv_task_of(actor));
+    }
+}
+
+enum tv_err tv_reserve(struct tv_supervisor *supervisor, const struct tv_request *requests,
+                       size_t count, struct tv_task **tasks, struct tv_batch **batch,
+                       size_t *failed)
+{
+    enum tv_err err = may_add(supervisor);
+    struct tv_batch *made;
+    size_t next = 0;
+
+    if (err != TV_OK)
+        return err;
+    made = malloc(sizeof *made);
+    if (!made)
+        return TV_NO_MEMORY;
+    made->supervisor = supervisor;
+    tv_list_init(&made->actors);
+    err = make_tasks(supervisor, requests, count, tasks);
+    if (err == TV_OK) {
+        err = reserve(made, tasks, count, &next);
+        if (err != TV_OK) {
+            unreserve(made, 0);
+            discard(tasks, count);
+        }
+    }
+    if (err != TV_OK) {
+        *failed = next;
+        free(made);
+        return err;
+    }
+    tv_supervisor_hold(supervisor);
+    *batch = made;
+    return TV_OK;
+}
+
+/* The core's references; a task may end and be forgotten as soon as the core has taken it. */
+static void hold_all(struct tv_batch *batch)
+{
+    for (struct tv_list *link = batch->actors.next; link != &batch->actors; link = link->next)
+        tv_task_hold(tv_task_of(TV_CONTAINER(link, struct tv_actor, link)));
+}
+
+static void free_batch(struct tv_batch *batch)
+{
+    tv_supervisor_rele(batch->supervisor);
+    free(batch);
+}
+
+enum tv_err tv_commit(struct tv_batch *batch)
+{
+    struct tv_supervisor *supervisor = batch->supervisor;
+    struct tv_input in = {.kind = TV_IN_COMMIT, .batch = &batch->actors};
+    struct tv_input tick = {.kind = TV_IN_TICK};
+    enum tv_step answer;
+
+    hold_all(batch);
+    answer = tv_rt_input(supervisor, &in, TV_ATTACHED);
+    if (answer == TV_STEP_OK) {
+        tv_rt_input(supervisor, &tick, TV_ATTACHED);
+        free_batch(batch);
+        return TV_OK;
+    }
+    unreserve(batch, 2);
+    free_batch(batch);
+    return error_of(answer);
+}
+
+void tv_unreserve(struct tv_batch *batch)
+{
+    unreserve(batch, 1);
+    free_batch(batch);
+}

@@ -1,0 +1,73 @@
+/*
+ * bus.h: every event to every receiver's own queue.
+ *
+ * One struct serves subscribers and streams; they differ in what a full queue drops, the new event
+ * or the oldest. There is no ring between: publishing copies the event, under the supervisor's lock
+ * and so in the core's order, into each queue, and never blocks. Nothing reads the bus to decide.
+ */
+#ifndef TV_BUS_H
+#define TV_BUS_H
+
+#include "core/event.h"
+#include "core/list.h"
+#include "rt/waiter.h"
+
+struct tv_after;
+
+enum tv_receiver_kind { TV_RECEIVER_SUBSCRIBER, TV_RECEIVER_STREAM };
+
+struct tv_receiver {
+    struct tv_list link; /* in the bus; a closed stream is in no list */
+    enum tv_receiver_kind kind;
+    struct tv_text *name;   /* subscriber */
+    uint64_t capacity;
+    uint64_t first, count;  /* the queue: ring[first], … */
+    struct tv_event *ring;
+    uint64_t delivered, dropped, raised;
+    uint64_t lag;           /* stream: dropped and not yet told */
+    bool overflowing;       /* subscriber: its overflow has been reported */
+    bool news;              /* subscriber: its overflow is to be reported */
+    bool busy;              /* subscriber: it has an event in hand */
+    bool ended;             /* nothing comes any more */
+    struct tv_list waiters; /* its readers */
+};
+
+struct tv_bus {
+    struct tv_list receivers;
+    uint64_t published;
+    uint64_t unquiet; /* subscribers with an event queued or in hand */
+    bool closed;      /* nothing is published any more */
+};
+
+void tv_bus_init(struct tv_bus *bus);
+
+/* NO_MEMORY. Holds `name`. */
+enum tv_err tv_receiver_init(struct tv_receiver *receiver, enum tv_receiver_kind kind,
+                             struct tv_text *name, uint64_t capacity);
+
+/* Releases what is queued. Call without a lock, when no bus has it. */
+void tv_receiver_fini(struct tv_receiver *receiver);
+
+/* All of these: call with the supervisor's lock held; they never block and cannot fail. */
+
+void tv_bus_add(struct tv_bus *bus, struct tv_receiver *receiver);
+void tv_bus_remove(struct tv_bus *bus, struct tv_receiver *receiver);
+static inline bool tv_bus_is_silent(const struct tv_bus *bus)
+{
+    return tv_list_empty(&bus->receivers) || bus->closed;
+}
+
+/* Publishes `count` events; with a silent bus they are only counted. Overflows are reported after. */
+void tv_bus_publish(struct tv_bus *bus, struct tv_event *events, uint32_t count,
+                    struct tv_after *after);
+
+/* Takes the oldest event out; its references go with it. False: empty. */
+bool tv_receiver_take(struct tv_bus *bus, struct tv_receiver *receiver, struct tv_event *event);
+
+/* The subscriber has done with the event it took. */
+void tv_receiver_done(struct tv_bus *bus, struct tv_receiver *receiver, bool raised);
+
+/* Ends every stream and refuses everything from now on. */
+void tv_bus_close(struct tv_bus *bus, struct tv_after *after);
+
+#endif

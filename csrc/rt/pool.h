@@ -1,0 +1,81 @@
+/*
+ * pool.h: worker threads that pull, and that grow on evidence of blocking only.
+ *
+ * A worker attaches to the host first and then, in one hold of the supervisor's lock, hands in the
+ * result of its last body and takes the next ready attempt. Readiness only wakes workers, and none
+ * is woken or started while one is between wake-up and attach ("arriving"): it will look.
+ *
+ * More are brought when somebody has seen a body block: a worker that has attached and finds that
+ * the attempt taken less than TV_POOL_FRESH before is still in progress (on a host with a GIL its
+ * body must have given the GIL away), or the timer thread, TV_POOL_LOOK after a take that left ready
+ * work, if nobody is arriving and nothing has been taken since. Each time twice as many, up to
+ * TV_POOL_BURST. Where several threads can be attached at once, processor time has to be left too.
+ */
+#ifndef TV_POOL_H
+#define TV_POOL_H
+
+#include "core/list.h"
+#include "rt/member.h"
+#include "rt/thread.h"
+
+struct tv_after;
+struct tv_task;
+
+#define TV_POOL_FRESH (2 * TV_MS)
+#define TV_POOL_LOOK (1 * TV_MS)
+#define TV_POOL_RETRY (50 * TV_MS)
+#define TV_POOL_BURST 64u
+#define TV_POOL_IDLE (5 * TV_SECOND)
+
+enum tv_worker_state {
+    TV_WORKER_ARRIVING, /* started or woken, not attached yet; or resting between two turns */
+    TV_WORKER_IDLE,     /* in pool.idle, asleep */
+    TV_WORKER_BUSY,     /* attached: in a body, a job or between two */
+};
+
+struct tv_worker {
+    struct tv_member member;
+    struct tv_list link;          /* in pool.idle, while IDLE */
+    struct tv_list all;           /* in pool.workers */
+    struct tv_worker *next_woken; /* in one hold's list */
+    enum tv_worker_state is;
+    tv_ns took_ns;                /* when it took its attempt */
+    struct tv_task *task;         /* whose body it is in */
+    struct tv_sem sem;
+};
+
+/* Guarded by the supervisor's lock. */
+struct tv_pool {
+    struct tv_list workers;       /* struct tv_worker, all */
+    struct tv_list idle;          /* struct tv_worker, the latest first */
+    uint64_t arriving, busy;
+    uint64_t takes;
+    uint64_t takes_seen;          /* at the last look */
+    uint32_t burst;               /* how many to bring next time */
+    tv_ns look_ns;                /* the timer thread looks then */
+    struct tv_worker *last_taker; /* whose body was started last; NULL: it has ended */
+    tv_ns cpu_ns, cpu_wall_ns;    /* the last sample */
+    bool cpu_is_free;
+    bool leaving;                 /* every worker leaves as soon as it has nothing to do */
+    _Atomic unsigned names;
+};
+
+void tv_pool_init(struct tv_pool *pool);
+
+/* Brings a worker if there is work and none is arriving. Call with the lock held. */
+void tv_pool_notice(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *after);
+
+/* The timer thread's look. Call with the lock held. */
+void tv_pool_look(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *after);
+
+/* Starts what a hold has left to be started; wakes what it has left to be woken. */
+void tv_pool_start(struct tv_supervisor *supervisor, uint32_t count);
+void tv_pool_wake(struct tv_worker *workers);
+
+/* Starts the first worker. NO_THREAD, NO_MEMORY. */
+enum tv_err tv_pool_start_first(struct tv_supervisor *supervisor);
+
+/* Tells all to leave, writes off those in a body or job. Call with the lock held. */
+void tv_pool_leave(struct tv_supervisor *supervisor, struct tv_after *after);
+
+#endif

@@ -1,0 +1,260 @@
+/*
+ * subscribers.c: observers, each with a thread of its own.
+ *
+ * Locking discipline. The receiver is guarded by the supervisor's lock; the list of subscribers is
+ * fixed when tv_serve starts their threads. An event is taken out of the queue only when it is
+ * delivered next, so that the queue's capacity is what it says. No wake-up is lost: the thread looks
+ * at its queue and enters the receiver's waiters in one hold; publishing wakes a waiter in its own.
+ */
+#include "rt/runtime.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct tv_subscriber_thread {
+    struct tv_member member;
+    struct tv_receiver receiver;
+    struct tv_subscriber_thread *next;
+    struct tv_text *(*on_event)(void *arg, const struct tv_event *event);
+    void *arg;
+    bool stop;
+};
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+static bool is_taken(const struct tv_supervisor *supervisor, const struct tv_text *name)
+{
+    for (const struct tv_subscriber_thread *s = supervisor->subscribers; s; s = s->next)
+        if (tv_text_equal(s->receiver.name, name))
+            return true;
+    return false;
+}
+
+/* `name`, or name#2, name#3 … where it is taken; with a reference. NULL: no memory. */
+static struct tv_text *unique_name(const struct tv_supervisor *supervisor, struct tv_text *name)
+{
+    struct tv_text *made = tv_text_hold(name);
+    size_t size = (size_t)name->size + 24;
+    char *numbered = malloc(size);
+
+    if (!numbered)
+        return NULL;
+    memcpy(numbered, name->bytes, name->size);
+    for (unsigned n = 2; made && is_taken(supervisor, made); n++) {
+        int digits = snprintf(numbered + name->size, size - name->size, "#%u", n);
+
+        tv_text_rele(made);
+        made = tv_text_new(numbered, name->size + (size_t)digits);
+    }
+    free(numbered);
+    return made;
+}
+
+enum tv_err tv_subscribe(struct tv_supervisor *supervisor, const struct tv_subscriber *subscriber)
+{
+    struct tv_subscriber_thread *made = calloc(1, sizeof *made), **end = &supervisor->subscribers;
+    struct tv_text *name;
+    enum tv_err err;
+
+    if (!made)
+        return TV_NO_MEMORY;
+    name = unique_name(supervisor, subscriber->name);
+    err = name ? tv_receiver_init(&made->receiver, TV_RECEIVER_SUBSCRIBER, name,
+                                  subscriber->capacity)
+               : TV_NO_MEMORY;
+    tv_text_rele(name);
+    if (err != TV_OK) {
+        free(made);
+        return err;
+    }
+    made->on_event = subscriber->on_event;
+    made->arg = subscriber->arg;
+    tv_lock_take(&supervisor->lock);
+    tv_bus_add(&supervisor->bus, &made->receiver);
+    tv_lock_drop(&supervisor->lock);
+    while (*end)
+        end = &(*end)->next;
+    *end = made;
+    supervisor->subscriber_count++;
+    return TV_OK;
+}
+
+void tv_subscribers_free_all(struct tv_supervisor *supervisor)
+{
+    while (supervisor->subscribers) {
+        struct tv_subscriber_thread *subscriber = supervisor->subscribers;
+
+        supervisor->subscribers = subscriber->next;
+        tv_receiver_fini(&subscriber->receiver);
+        free(subscriber);
+    }
+}
+
+/* ---- the thread ---------------------------------------------------------------------------- */
+
+/* Sleeps until there is an event. False: it is told to stop. */
+static bool await_event(struct tv_subscriber_thread *subscriber)
+{
+    struct tv_supervisor *supervisor = subscriber->member.supervisor;
+    struct tv_waiter waiter;
+    bool stop;
+
+    for (;;) {
+        tv_lock_take(&supervisor->lock);
+        stop = subscriber->stop;
+        if (stop || subscriber->receiver.count > 0)
+            break;
+        tv_waiter_init(&waiter, TV_WAITS_OTHER);
+        tv_waiter_sleep(&waiter, &subscriber->receiver.waiters, &supervisor->lock, TV_NEVER);
+        tv_waiter_fini(&waiter);
+    }
+    tv_lock_drop(&supervisor->lock);
+    return !stop;
+}
+
+/* A raise on a diagnostic is not reported again, or one bad subscriber would never end. */
+static void report(struct tv_subscriber_thread *subscriber, struct tv_text *reason,
+                   struct tv_after *after)
+{
+    struct tv_event event = {
+        .kind = TV_EVENT_SUBSCRIBER_PANICKED,
+        .task = subscriber->receiver.name,
+        .reason = {.kind = TV_REASON_TEXT, .error.text = reason},
+    };
+
+    tv_bus_publish(&subscriber->member.supervisor->bus, &event, 1, after);
+}
+
+static void deliver(struct tv_subscriber_thread *subscriber, const struct tv_event *event)
+{
+    struct tv_supervisor *supervisor = subscriber->member.supervisor;
+    struct tv_after after = TV_AFTER(TV_DETACHED);
+    struct tv_text *reason;
+
+    tv_self = (struct tv_self){TV_ROLE_SUBSCRIBER, supervisor, NULL};
+    reason = subscriber->on_event(subscriber->arg, event);
+    tv_self = (struct tv_self){TV_ROLE_NONE, NULL, NULL};
+    tv_lock_take(&supervisor->lock);
+    if (reason && !tv_event_is_diagnostic(event))
+        report(subscriber, reason, &after);
+    tv_receiver_done(&supervisor->bus, &subscriber->receiver, reason != NULL);
+    if (supervisor->bus.unquiet == 0 && supervisor->seen == TV_SHUTDOWN_DRAINING)
+        tv_timer_by(supervisor, 0, &after);
+    tv_rt_drop(supervisor, &after);
+    tv_text_rele(reason);
+    tv_event_release(event);
+}
+
+/* Attached: delivers until the queue is empty (false) or its turn is over (true). */
+static bool take_turn(struct tv_subscriber_thread *subscriber, tv_ns asked)
+{
+    struct tv_supervisor *supervisor = subscriber->member.supervisor;
+    tv_ns until = tv_turn_until(asked, tv_now());
+    struct tv_event event;
+    bool got;
+
+    do {
+        tv_lock_take(&supervisor->lock);
+        got = !subscriber->stop &&
+              tv_receiver_take(&supervisor->bus, &subscriber->receiver, &event);
+        tv_lock_drop(&supervisor->lock);
+        if (got)
+            deliver(subscriber, &event);
+    } while (got && tv_now() < until);
+    return got;
+}
+
+static bool work(struct tv_subscriber_thread *subscriber)
+{
+    const struct tv_host *host = subscriber->member.supervisor->host;
+    tv_ns asked = tv_now();
+    bool more;
+
+    if (!tv_member_attach(&subscriber->member))
+        return false;
+    more = take_turn(subscriber, asked);
+    tv_member_detach(&subscriber->member);
+    if (more && host && host->exclusive)
+        tv_thread_rest(TV_TURN_REST);
+    return true;
+}
+
+/* Its memory is the supervisor's: a late on_event may still look at it. */
+static void keep(void *arg)
+{
+    (void)arg;
+}
+
+static void *subscriber_main(void *arg)
+{
+    struct tv_subscriber_thread *subscriber = arg;
+
+    if (tv_member_begin(&subscriber->member))
+        while (await_event(subscriber) && work(subscriber))
+            continue;
+    tv_member_leave(&subscriber->member, keep, NULL);
+    return NULL;
+}
+
+enum tv_err tv_subscribers_start(struct tv_supervisor *supervisor)
+{
+    unsigned number = 0;
+
+    for (struct tv_subscriber_thread *s = supervisor->subscribers; s; s = s->next) {
+        enum tv_err err;
+
+        snprintf(s->member.name, sizeof s->member.name, "taskvisor-sub-%u", ++number);
+        err = tv_member_start(&s->member, supervisor, supervisor->config.stack_size,
+                              subscriber_main, s);
+        if (err != TV_OK)
+            return err;
+    }
+    return TV_OK;
+}
+
+void tv_subscribers_stop(struct tv_supervisor *supervisor, struct tv_after *after)
+{
+    for (struct tv_subscriber_thread *s = supervisor->subscribers; s; s = s->next) {
+        s->stop = true;
+        if (s->receiver.busy)
+            tv_member_write_off(&s->member);
+        tv_waiters_wake(&s->receiver.waiters, TV_WAITS_OTHER, false, &after->wake);
+    }
+    after->any = true;
+}
+
+/* ---- looking at them ----------------------------------------------------------------------- */
+
+enum tv_err tv_subscribers(struct tv_supervisor *supervisor, struct tv_subscriber_info **infos,
+                           size_t *count)
+{
+    struct tv_subscriber_info *made;
+    size_t n = 0;
+
+    if (tv_is_forked(supervisor))
+        return TV_FORKED;
+    made = malloc((supervisor->subscriber_count + 1) * sizeof *made);
+    if (!made)
+        return TV_NO_MEMORY;
+    tv_lock_take(&supervisor->lock);
+    for (struct tv_subscriber_thread *s = supervisor->subscribers; s; s = s->next)
+        made[n++] = (struct tv_subscriber_info){
+            .name = tv_text_hold(s->receiver.name),
+            .queued = s->receiver.count,
+            .delivered = s->receiver.delivered,
+            .dropped = s->receiver.dropped,
+            .raised = s->receiver.raised,
+        };
+    tv_lock_drop(&supervisor->lock);
+    *infos = made;
+    *count = n;
+    return TV_OK;
+}
+
+void tv_subscribers_free(struct tv_subscriber_info *infos, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        tv_text_rele(infos[i].name);
+    free(infos);
+}

@@ -1,0 +1,231 @@
+/*
+ * task.c: a task's record and what may be asked of it.
+ *
+ * Locking discipline. The actor inside is the core's and is read under the lock, but for what does
+ * not change: name, id; and, once `done` has been seen set, the outcome. `cancel` is written under
+ * the lock and read by the body without it. `attempt` is read by the body it belongs to, which was
+ * handed over under the lock. The two tokens are made and read under the lock.
+ */
+#include "rt/runtime.h"
+
+#include <stdlib.h>
+
+struct tv_task *tv_task_new(struct tv_supervisor *supervisor, const struct tv_spec *spec,
+                            struct tv_text *name, void *user)
+{
+    struct tv_task *task = malloc(sizeof *task);
+
+    if (!task)
+        return NULL;
+    *task = (struct tv_task){
+        .supervisor = tv_supervisor_hold(supervisor),
+        .spec = spec,
+        .user = user,
+    };
+    tv_actor_init(&task->actor, tv_id_next(), tv_text_hold(name), &spec->options);
+    tv_list_init(&task->waiters);
+    atomic_init(&task->refs, 1);
+    atomic_init(&task->done, false);
+    atomic_init(&task->notify, false);
+    atomic_init(&task->cancel, -1);
+    return task;
+}
+
+struct tv_task *tv_task_hold(struct tv_task *task)
+{
+    atomic_fetch_add_explicit(&task->refs, 1, memory_order_relaxed);
+    return task;
+}
+
+void tv_task_rele(struct tv_task *task)
+{
+    struct tv_supervisor *supervisor = task->supervisor;
+
+    if (atomic_fetch_sub_explicit(&task->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (tv_is_forked(supervisor))
+        return;
+    if (task->attempt_token)
+        tv_token_rele(task->attempt_token);
+    if (task->token)
+        tv_token_rele(task->token);
+    tv_text_rele(tv_error_text(&task->actor.error));
+    tv_text_rele(task->actor.name);
+    free(task);
+    tv_supervisor_rele(supervisor);
+}
+
+tv_id tv_task_id(const struct tv_task *task)
+{
+    return task->actor.id;
+}
+
+struct tv_text *tv_task_name(const struct tv_task *task)
+{
+    return task->actor.name;
+}
+
+void *tv_task_user(const struct tv_task *task)
+{
+    return task->user;
+}
+
+struct tv_supervisor *tv_task_supervisor(const struct tv_task *task)
+{
+    return task->supervisor;
+}
+
+uint64_t tv_task_attempt(const struct tv_task *task)
+{
+    return task->actor.attempt;
+}
+
+tv_ns tv_task_grace(struct tv_task *task)
+{
+    return tv_core_options(&task->supervisor->core, &task->actor, TV_INHERIT_GRACE)->grace_ns;
+}
+
+enum tv_task_state tv_task_state(struct tv_task *task)
+{
+    struct tv_supervisor *supervisor = task->supervisor;
+    enum tv_task_state state;
+
+    if (tv_is_forked(supervisor))
+        return tv_actor_task_state(&task->actor);
+    tv_lock_take(&supervisor->lock);
+    state = tv_actor_task_state(&task->actor);
+    tv_lock_drop(&supervisor->lock);
+    return state;
+}
+
+bool tv_task_done(const struct tv_task *task)
+{
+    return atomic_load(&task->done);
+}
+
+bool tv_task_notify(struct tv_task *task)
+{
+    atomic_store(&task->notify, true);
+    return !tv_task_done(task);
+}
+
+void tv_task_outcome(const struct tv_task *task, struct tv_outcome *outcome)
+{
+    const struct tv_actor *actor = &task->actor;
+
+    TV_MUST(tv_task_done(task));
+    *outcome = (struct tv_outcome){
+        .kind = (enum tv_outcome_kind)actor->outcome,
+        .reason = tv_actor_reason(actor),
+        .attempts = actor->attempt,
+        .timed_out = actor->timed_out,
+    };
+    if (actor->failed && !actor->timed_out && actor->error.has_exit_code) {
+        outcome->has_exit_code = true;
+        outcome->exit_code = actor->error.exit_code;
+    }
+}
+
+/* ---- cancellation -------------------------------------------------------------------------- */
+
+bool tv_task_is_cancelled(const struct tv_task *task)
+{
+    return atomic_load(&task->cancel) >= 0;
+}
+
+int tv_task_cancel_reason(const struct tv_task *task)
+{
+    return atomic_load(&task->cancel);
+}
+
+static void note_reason(struct tv_task *task, int reason)
+{
+    if (atomic_load(&task->cancel) < 0)
+        atomic_store(&task->cancel, (int8_t)reason);
+}
+
+void tv_task_set_canceled(struct tv_task *task, struct tv_after *after)
+{
+    note_reason(task, task->actor.cancel_reason);
+    tv_token_set_later(task->token, task->actor.cancel_reason, &after->tokens);
+    after->any = true;
+}
+
+void tv_task_set_timed_out(struct tv_task *task, struct tv_after *after)
+{
+    note_reason(task, TV_CANCEL_TIMEOUT);
+    tv_token_set_later(task->attempt_token, TV_CANCEL_TIMEOUT, &after->tokens);
+    after->any = true;
+}
+
+struct tv_token *tv_task_renew_token(struct tv_task *task)
+{
+    struct tv_token *old = task->attempt_token;
+
+    task->attempt_token = NULL;
+    atomic_store_explicit(&task->cancel, -1, memory_order_relaxed);
+    return old;
+}
+
+/* Puts what has been made where none was; what is not needed goes back. Call with the lock held. */
+static void install(struct tv_task *task, struct tv_token **own, struct tv_token **attempt)
+{
+    int reason = tv_task_cancel_reason(task);
+
+    if (!task->token) {
+        task->token = *own;
+        *own = NULL;
+        if (task->actor.cancelled)
+            tv_token_set(task->token, task->actor.cancel_reason);
+    }
+    if (!task->attempt_token && *attempt) {
+        task->attempt_token = *attempt;
+        *attempt = NULL;
+        if (reason >= 0)
+            tv_token_set(task->attempt_token, reason);
+    }
+}
+
+static struct tv_token *current_token(struct tv_task *task, struct tv_token **own,
+                                      struct tv_token **attempt)
+{
+    struct tv_supervisor *supervisor = task->supervisor;
+    struct tv_token *token = NULL;
+
+    tv_lock_take(&supervisor->lock);
+    if (*own || *attempt)
+        install(task, own, attempt);
+    if (task->attempt_token)
+        token = tv_token_hold(task->attempt_token);
+    tv_lock_drop(&supervisor->lock);
+    return token;
+}
+
+/*
+ * Tokens are made outside the lock: the task's own first, then the attempt's as its child. Only the
+ * body's thread asks for the attempt's, so at most two rounds are needed.
+ */
+struct tv_token *tv_task_token(struct tv_task *task)
+{
+    struct tv_token *own = NULL, *attempt = NULL;
+    struct tv_token *token;
+
+    if (tv_is_forked(task->supervisor))
+        return NULL;
+    token = current_token(task, &own, &attempt);
+    if (token)
+        return token;
+    if (!task->token && !(own = tv_token_new(NULL)))
+        return NULL;
+    attempt = tv_token_new(own ? own : task->token);
+    if (attempt)
+        token = current_token(task, &own, &attempt);
+    tv_token_rele(attempt);
+    tv_token_rele(own);
+    return token;
+}
+
+struct tv_task *tv_current_task(void)
+{
+    return tv_self.role == TV_ROLE_BODY ? tv_self.task : NULL;
+}

@@ -1,0 +1,268 @@
+#define _GNU_SOURCE
+#include "rt/thread.h"
+
+#include "rt/clock.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#endif
+
+_Noreturn void tv_abort(const char *file, int line, const char *what)
+{
+    fprintf(stderr, "taskvisor: internal check failed at %s:%d: %s\n", file, line, what);
+    abort();
+}
+
+/* ---- locks --------------------------------------------------------------------------------- */
+
+static uintptr_t self(void)
+{
+    return (uintptr_t)pthread_self();
+}
+
+enum tv_err tv_lock_init(struct tv_lock *lock)
+{
+    atomic_init(&lock->owner, 0);
+    return pthread_mutex_init(&lock->mutex, NULL) == 0 ? TV_OK : TV_NO_MEMORY;
+}
+
+void tv_lock_fini(struct tv_lock *lock)
+{
+    TV_MUST(pthread_mutex_destroy(&lock->mutex) == 0);
+}
+
+void tv_lock_take(struct tv_lock *lock)
+{
+    TV_MUST(pthread_mutex_lock(&lock->mutex) == 0);
+    atomic_store_explicit(&lock->owner, self(), memory_order_relaxed);
+}
+
+void tv_lock_drop(struct tv_lock *lock)
+{
+    TV_MUST(tv_lock_is_mine(lock));
+    atomic_store_explicit(&lock->owner, 0, memory_order_relaxed);
+    TV_MUST(pthread_mutex_unlock(&lock->mutex) == 0);
+}
+
+bool tv_lock_is_mine(struct tv_lock *lock)
+{
+    return atomic_load_explicit(&lock->owner, memory_order_relaxed) == self();
+}
+
+void tv_lock_reset(struct tv_lock *lock)
+{
+    memset(&lock->mutex, 0, sizeof lock->mutex);
+    TV_MUST(tv_lock_init(lock) == TV_OK);
+}
+
+/* ---- semaphores ---------------------------------------------------------------------------- */
+
+enum { EMPTY, POSTED, SLEEPER };
+
+#ifdef __linux__
+
+void tv_sem_init(struct tv_sem *sem)
+{
+    atomic_init(&sem->word, EMPTY);
+}
+
+void tv_sem_fini(struct tv_sem *sem)
+{
+    (void)sem;
+}
+
+/*
+ * The exchange comes before the wake, and the sleeper leaves only when it has taken POSTED out of
+ * the word, so no post is lost. The wake may find a word that its owner has left: then it wakes
+ * nobody, or somebody who looks again.
+ */
+void tv_sem_post(struct tv_sem *sem)
+{
+    int saved = errno;
+
+    if (atomic_exchange_explicit(&sem->word, POSTED, memory_order_release) == SLEEPER)
+        syscall(SYS_futex, &sem->word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
+    errno = saved;
+}
+
+static bool take(struct tv_sem *sem)
+{
+    uint32_t posted = POSTED;
+
+    return atomic_compare_exchange_strong_explicit(&sem->word, &posted, EMPTY,
+                                                   memory_order_acquire, memory_order_relaxed);
+}
+
+/* Always with a timeout: a futex wait without one is restarted after a handler with SA_RESTART. */
+static int sleep_until(struct tv_sem *sem, tv_ns deadline)
+{
+    tv_ns latest = INT64_C(1) << 60;
+    tv_ns at = deadline < 0 ? 0 : deadline < latest ? deadline : latest;
+    struct timespec until = {.tv_sec = at / TV_SECOND, .tv_nsec = at % TV_SECOND};
+
+    if (syscall(SYS_futex, &sem->word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, SLEEPER, &until,
+                NULL, FUTEX_BITSET_MATCH_ANY) == 0)
+        return 0;
+    return errno;
+}
+
+enum tv_err tv_sem_wait(struct tv_sem *sem, tv_ns deadline)
+{
+    for (;;) {
+        uint32_t empty = EMPTY;
+        int error;
+
+        if (take(sem))
+            return TV_OK;
+        atomic_compare_exchange_strong_explicit(&sem->word, &empty, SLEEPER, memory_order_relaxed,
+                                                memory_order_relaxed);
+        error = sleep_until(sem, deadline);
+        if (error != EINTR && error != ETIMEDOUT)
+            continue;
+        if (take(sem))
+            return TV_OK;
+        return error == EINTR ? TV_INTERRUPTED : TV_TIMEOUT;
+    }
+}
+
+#else /* POSIX: a condition variable sleeps through signals, so it looks up now and then */
+
+#define LOOK_UP (100 * TV_MS)
+
+void tv_sem_init(struct tv_sem *sem)
+{
+    atomic_init(&sem->word, EMPTY);
+    pthread_mutex_init(&sem->mutex, NULL);
+    pthread_cond_init(&sem->cond, NULL);
+}
+
+void tv_sem_fini(struct tv_sem *sem)
+{
+    pthread_cond_destroy(&sem->cond);
+    pthread_mutex_destroy(&sem->mutex);
+}
+
+void tv_sem_post(struct tv_sem *sem)
+{
+    pthread_mutex_lock(&sem->mutex);
+    atomic_store(&sem->word, POSTED);
+    pthread_cond_signal(&sem->cond);
+    pthread_mutex_unlock(&sem->mutex);
+}
+
+enum tv_err tv_sem_wait(struct tv_sem *sem, tv_ns deadline)
+{
+    enum tv_err err = TV_OK;
+
+    pthread_mutex_lock(&sem->mutex);
+    if (atomic_load(&sem->word) != POSTED) {
+        tv_ns left = deadline - tv_now(), at = tv_wall_clock();
+        struct timespec until;
+
+        at += left < LOOK_UP ? (left > 0 ? left : 0) : LOOK_UP;
+        until = (struct timespec){.tv_sec = at / TV_SECOND, .tv_nsec = at % TV_SECOND};
+        pthread_cond_timedwait(&sem->cond, &sem->mutex, &until);
+    }
+    if (atomic_exchange(&sem->word, EMPTY) != POSTED)
+        err = tv_now() >= deadline ? TV_TIMEOUT : TV_INTERRUPTED;
+    pthread_mutex_unlock(&sem->mutex);
+    return err;
+}
+
+#endif
+
+/* ---- threads ------------------------------------------------------------------------------- */
+
+#define DEFAULT_STACK ((size_t)1 << 20)
+
+static int create(struct tv_thread *thread, const pthread_attr_t *attr, void *(*run)(void *),
+                  void *arg)
+{
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    TV_MUST(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+    error = pthread_create(&thread->handle, attr, run, arg);
+    TV_MUST(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+    return error;
+}
+
+enum tv_err tv_thread_start(struct tv_thread *thread, size_t stack_size, void *(*run)(void *),
+                            void *arg)
+{
+    pthread_attr_t attr;
+    int error;
+
+    if (pthread_attr_init(&attr) != 0)
+        return TV_NO_THREAD;
+    error = pthread_attr_setstacksize(&attr, stack_size ? stack_size : DEFAULT_STACK);
+    if (error == 0)
+        error = create(thread, &attr, run, arg);
+    pthread_attr_destroy(&attr);
+    return error == 0 ? TV_OK : TV_NO_THREAD;
+}
+
+void tv_thread_prepare(const char *name)
+{
+#ifdef __linux__
+    char shortened[16];
+
+    snprintf(shortened, sizeof shortened, "%s", name);
+    pthread_setname_np(pthread_self(), shortened);
+    prctl(PR_SET_TIMERSLACK, 1UL);
+#else
+    (void)name;
+#endif
+}
+
+struct tv_thread tv_thread_self(void)
+{
+    return (struct tv_thread){.handle = pthread_self()};
+}
+
+void tv_thread_join(struct tv_thread thread)
+{
+    TV_MUST(pthread_join(thread.handle, NULL) == 0);
+}
+
+void tv_thread_detach(struct tv_thread thread)
+{
+    TV_MUST(pthread_detach(thread.handle) == 0);
+}
+
+unsigned long tv_thread_number(struct tv_thread thread)
+{
+    return (unsigned long)thread.handle;
+}
+
+void tv_thread_rest(tv_ns duration)
+{
+    struct timespec rest = {.tv_sec = duration / TV_SECOND, .tv_nsec = duration % TV_SECOND};
+
+    nanosleep(&rest, NULL);
+}
+
+unsigned tv_processors(void)
+{
+#ifdef __linux__
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        return (unsigned)CPU_COUNT(&set);
+#endif
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return online > 0 ? (unsigned)online : 1;
+}

@@ -1,0 +1,168 @@
+/*
+ * timer.c: the thread that brings the time, and carries a shutdown to its end.
+ *
+ * Locking discipline. The thread sleeps on timer_sem until timer_until, which is guarded by the lock
+ * and is computed in the last hold before the sleep; whoever makes something due earlier lowers
+ * timer_until in his hold and posts after it. While the thread is awake timer_until is in the past,
+ * so nobody posts in vain, and it looks at everything once more before it sleeps. It never attaches
+ * to the host; what needs that is a job.
+ */
+#include "rt/runtime.h"
+
+#include <stdlib.h>
+
+#define AWAKE INT64_MIN
+
+static bool is_draining(const struct tv_supervisor *supervisor)
+{
+    return supervisor->core.shutdown.state == TV_SHUTDOWN_DRAINING;
+}
+
+static bool is_closed(const struct tv_supervisor *supervisor)
+{
+    return supervisor->core.shutdown.state == TV_SHUTDOWN_CLOSED;
+}
+
+/* Has what was queued at the verdict been delivered and run? */
+static bool is_drained(const struct tv_supervisor *supervisor)
+{
+    return is_draining(supervisor) && supervisor->stuck_done && supervisor->jobs_open == 0 &&
+           supervisor->bus.unquiet == 0;
+}
+
+static void tick(struct tv_supervisor *supervisor, struct tv_after *after)
+{
+    struct tv_input in = {.kind = TV_IN_TICK};
+    tv_ns now = tv_now();
+
+    tv_rt_step(supervisor, now, &in, after);
+    if (is_drained(supervisor)) {
+        in = (struct tv_input){.kind = TV_IN_DRAINED};
+        tv_rt_step(supervisor, now, &in, after);
+    }
+    tv_pool_look(supervisor, now, after);
+    tv_pool_notice(supervisor, now, after);
+}
+
+static void write_down_stuck(struct tv_supervisor *supervisor, struct tv_after *after)
+{
+    tv_rt_drop(supervisor, after);
+    tv_stuck_write_down(supervisor);
+    tv_lock_take(&supervisor->lock);
+    supervisor->stuck_done = true;
+    if (supervisor->host && supervisor->core.shutdown.verdict == TV_VERDICT_EXCEEDED)
+        tv_job_post(supervisor, &supervisor->exceeded, after);
+}
+
+/* What the thread sleeps until. In the last hold before it sleeps. */
+static tv_ns next_look(const struct tv_supervisor *supervisor)
+{
+    tv_ns at = tv_core_deadline(&supervisor->core);
+
+    if (is_closed(supervisor) || is_drained(supervisor))
+        return 0;
+    return at < supervisor->pool.look_ns ? at : supervisor->pool.look_ns;
+}
+
+static void run_until_closed(struct tv_supervisor *supervisor)
+{
+    struct tv_after after = TV_AFTER(TV_DETACHED);
+    tv_ns until;
+
+    tv_lock_take(&supervisor->lock);
+    while (!(is_closed(supervisor) && supervisor->stuck_done) && !supervisor->core.broken) {
+        supervisor->timer_until = AWAKE;
+        supervisor->timer_wakeups++;
+        tick(supervisor, &after);
+        if (supervisor->core.shutdown.state >= TV_SHUTDOWN_DRAINING && !supervisor->stuck_done) {
+            write_down_stuck(supervisor, &after);
+            tv_pool_notice(supervisor, tv_now(), &after);
+        }
+        until = next_look(supervisor);
+        supervisor->timer_until = until;
+        tv_rt_drop(supervisor, &after);
+        tv_sem_wait(&supervisor->timer_sem, until);
+        tv_lock_take(&supervisor->lock);
+    }
+    tv_lock_drop(&supervisor->lock);
+}
+
+/* Waits for the members that are not inside somebody's code. */
+static void close_threads(struct tv_supervisor *supervisor)
+{
+    struct tv_after after = TV_AFTER(TV_DETACHED);
+
+    tv_lock_take(&supervisor->lock);
+    supervisor->timer_until = AWAKE;
+    tv_bus_close(&supervisor->bus, &after);
+    supervisor->crew.closing = true;
+    tv_subscribers_stop(supervisor, &after);
+    tv_pool_leave(supervisor, &after);
+    while (supervisor->crew.present > 0 || supervisor->pool.arriving > 0) {
+        supervisor->timer_until = TV_NEVER;
+        tv_rt_drop(supervisor, &after);
+        tv_sem_wait(&supervisor->timer_sem, TV_NEVER);
+        tv_lock_take(&supervisor->lock);
+    }
+    supervisor->timer_until = AWAKE;
+    tv_rt_drop(supervisor, &after);
+    tv_reap();
+}
+
+/* Those who wait for tasks that are still there wait in vain. */
+static void complete(struct tv_supervisor *supervisor)
+{
+    struct tv_list *left = &supervisor->core.in[TV_ACTOR_ABANDONED];
+    struct tv_after after = TV_AFTER(TV_DETACHED);
+
+    tv_lock_take(&supervisor->lock);
+    supervisor->phase = TV_PHASE_COMPLETE;
+    tv_waiters_wake(&supervisor->closing, TV_WAITS_OTHER, false, &after.wake);
+    tv_waiters_wake(&supervisor->joining, TV_WAITS_OTHER, true, &after.wake);
+    for (struct tv_list *link = left->next; link != left; link = link->next) {
+        struct tv_task *task = tv_task_of(TV_CONTAINER(link, struct tv_actor, link));
+
+        tv_waiters_wake(&task->waiters, TV_WAITS_OTHER, true, &after.wake);
+    }
+    after.any = true;
+    tv_rt_drop(supervisor, &after);
+}
+
+/* The thread hands itself in before it tells anybody, so who is told can join it. */
+static void *timer_main(void *arg)
+{
+    struct tv_supervisor *supervisor = arg;
+    struct tv_departed *departed;
+
+    tv_thread_prepare("taskvisor-timer");
+    run_until_closed(supervisor);
+    if (!supervisor->core.broken)
+        close_threads(supervisor);
+    tv_process_leave(&supervisor->running);
+    departed = supervisor->timer_departed;
+    supervisor->timer_departed = NULL;
+    tv_depart(departed);
+    complete(supervisor);
+    tv_supervisor_rele(supervisor);
+    return NULL;
+}
+
+enum tv_err tv_timer_start(struct tv_supervisor *supervisor)
+{
+    struct tv_thread thread;
+    enum tv_err err;
+
+    supervisor->timer_departed = malloc(sizeof *supervisor->timer_departed);
+    if (!supervisor->timer_departed)
+        return TV_NO_MEMORY;
+    tv_supervisor_hold(supervisor);
+    tv_process_enter(supervisor, &supervisor->running);
+    err = tv_thread_start(&thread, 0, timer_main, supervisor);
+    if (err == TV_OK)
+        return TV_OK;
+    tv_process_leave(&supervisor->running);
+    free(supervisor->timer_departed);
+    supervisor->timer_departed = NULL;
+    tv_supervisor_rele(supervisor);
+    return err;
+}

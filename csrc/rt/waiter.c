@@ -1,0 +1,90 @@
+#include "rt/waiter.h"
+
+void tv_waiter_init(struct tv_waiter *waiter, enum tv_waits_for waits_for)
+{
+    *waiter = (struct tv_waiter){.waits_for = waits_for, .sem = &waiter->own};
+    tv_list_init(&waiter->link);
+    tv_sem_init(&waiter->own);
+}
+
+void tv_waiter_fini(struct tv_waiter *waiter)
+{
+    tv_sem_fini(&waiter->own);
+}
+
+/* Until the post that is on its way has come; `err` is how the sleep ended. */
+static void await_post(struct tv_waiter *waiter, enum tv_err err)
+{
+    if (waiter->sem == &waiter->own)
+        while (err != TV_OK)
+            err = tv_sem_wait(waiter->sem, TV_NEVER);
+    else
+        while (!atomic_load(&waiter->posted))
+            tv_sem_wait(waiter->sem, TV_NEVER);
+}
+
+enum tv_err tv_waiter_sleep(struct tv_waiter *waiter, struct tv_list *list, struct tv_lock *lock,
+                            tv_ns deadline)
+{
+    enum tv_err err;
+    bool woken;
+
+    tv_list_append(list, &waiter->link);
+    tv_lock_drop(lock);
+    err = tv_sem_wait(waiter->sem, deadline);
+    if (err == TV_OK && waiter->sem == &waiter->own)
+        return TV_OK;
+    tv_lock_take(lock);
+    woken = waiter->woken;
+    if (!woken)
+        tv_list_remove(&waiter->link);
+    tv_lock_drop(lock);
+    if (woken) {
+        await_post(waiter, err);
+        return TV_OK;
+    }
+    return err == TV_OK ? TV_INTERRUPTED : err;
+}
+
+void tv_waiter_wake(struct tv_waiter *waiter, bool in_vain, struct tv_waiter **wake)
+{
+    tv_list_remove(&waiter->link);
+    waiter->woken = true;
+    waiter->in_vain = in_vain;
+    waiter->next_woken = *wake;
+    *wake = waiter;
+}
+
+void tv_waiters_wake(struct tv_list *list, enum tv_waits_for what, bool in_vain,
+                     struct tv_waiter **wake)
+{
+    struct tv_list *link = list->next;
+
+    while (link != list) {
+        struct tv_waiter *waiter = TV_CONTAINER(link, struct tv_waiter, link);
+
+        link = link->next;
+        if (what == TV_WAITS_OTHER || waiter->waits_for == what)
+            tv_waiter_wake(waiter, in_vain, wake);
+    }
+}
+
+/* The waiter may be gone as soon as it has been posted, so nothing of it is read afterwards. */
+static void post(struct tv_waiter *waiter)
+{
+    struct tv_sem *sem = waiter->sem;
+
+    if (sem != &waiter->own)
+        atomic_store(&waiter->posted, true);
+    tv_sem_post(sem);
+}
+
+void tv_waiters_post(struct tv_waiter *wake)
+{
+    while (wake) {
+        struct tv_waiter *next = wake->next_woken;
+
+        post(wake);
+        wake = next;
+    }
+}

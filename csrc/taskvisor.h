@@ -1,0 +1,407 @@
+/*
+ * taskvisor.h: the public C API. Everything a host language or a C program needs, and all that
+ * csrc/ext sees.
+ *
+ * A supervisor runs tasks on its own worker threads. A task is described by a tv_spec: a body, a
+ * name and policies. The body is called once per attempt; what it returns decides, together with
+ * the policies, whether and when there is another. Every accepted task ends with exactly one
+ * outcome.
+ *
+ *     static void hello(struct tv_task *task, void *arg, struct tv_result *result) { puts(arg); }
+ *
+ *     struct tv_spec spec = {.options = TV_OPTIONS_INHERIT, .call = hello, .arg = "hello"};
+ *     tv_supervisor_new(&(struct tv_config)TV_CONFIG_DEFAULT, NULL, NULL, &supervisor);
+ *     tv_serve(supervisor);
+ *     tv_add(supervisor, &spec, name, NULL, &task);
+ *     tv_task_wait(task, TV_NEVER);
+ *     tv_task_rele(task);
+ *     tv_shutdown(supervisor, TV_NONE, false);
+ *     tv_wait_closed(supervisor, TV_NEVER);
+ *     tv_supervisor_rele(supervisor);
+ *
+ * A host (a language runtime with a lock of its own, like CPython) passes a tv_host; then bodies,
+ * subscribers and hooks are called attached to it. "Attached" below means: holding the host's
+ * lock. No function waits for the host's lock while it holds one of ours, so every function that
+ * never blocks may be called attached. Those that block must be called detached.
+ *
+ * Instants are those of tv_now(), durations whole nanoseconds. Functions are thread-safe unless
+ * they say otherwise. In a forked child every function of an old supervisor answers TV_FORKED.
+ */
+#ifndef TASKVISOR_H
+#define TASKVISOR_H
+
+#include "core/event.h"
+#include "core/policy.h"
+#include "core/reason.h"
+#include "core/tables.h"
+#include "core/text.h"
+#include "core/types.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* X(NAME, what it says): what a call can answer. TV_OK is 0. */
+#define TV_ERRORS(X)                                                        \
+    X(OK, "done")                                                           \
+    X(NO_MEMORY, "out of memory")                                           \
+    X(NO_THREAD, "a thread could not be started")                           \
+    X(EXISTS, "the name is taken")                                          \
+    X(SHUTTING_DOWN, "the supervisor accepts nothing any more")             \
+    X(ALREADY_RUNNING, "a supervisor runs once")                            \
+    X(UNKNOWN, "no such task")                                              \
+    X(ALREADY, "it is leaving already")                                     \
+    X(TIMEOUT, "not in time")                                               \
+    X(INTERRUPTED, "a signal came; call again to go on waiting")            \
+    X(WAITS_FOR_ITSELF, "the caller could only wait for itself")            \
+    X(ENDED, "the stream has ended")                                        \
+    X(LAGGED, "events were dropped")                                        \
+    X(FORKED, "the supervisor belongs to the parent of this process")       \
+    X(BROKEN, "an internal check has failed")
+
+enum tv_err {
+#define X(name, text) TV_##name,
+    TV_ERRORS(X)
+#undef X
+};
+
+struct tv_supervisor;
+struct tv_task;
+struct tv_stream;
+struct tv_token;
+
+/* Monotonic time; and wall-clock time since the epoch. Never block. */
+tv_ns tv_now(void);
+tv_ns tv_wall_clock(void);
+
+/* ---- bodies and hosts ---------------------------------------------------------------------- */
+
+/*
+ * How a body ended. It comes zeroed, which means: returned. The body may set `error` to FAIL or
+ * FATAL with a text whose reference it gives away, or to CANCELED; or `stray`: it ended by a
+ * cancellation, whose the runtime decides.
+ */
+struct tv_result {
+    struct tv_error error;
+    bool stray;
+};
+
+struct tv_spec {
+    struct tv_options options;
+    /* Called on a worker, attached, once per attempt. */
+    void (*call)(struct tv_task *task, void *arg, struct tv_result *result);
+    void *arg;
+};
+
+#define TV_BACKOFF_DEFAULT                                                           \
+    {.first_ns = 200 * TV_MS, .max_ns = 30 * TV_SECOND, .factor = 2.0, .jitter = TV_JITTER_EQUAL}
+
+#define TV_OPTIONS_DEFAULT                                                           \
+    {.inherits = 0, .restart = TV_RESTART_ON_FAILURE, .interval_ns = TV_NONE,        \
+     .timeout_ns = 0, .reset_after_ns = 60 * TV_SECOND, .grace_ns = 60 * TV_SECOND,  \
+     .max_retries = TV_NONE, .backoff = TV_BACKOFF_DEFAULT}
+
+#define TV_OPTIONS_INHERIT                                                           \
+    {.inherits = TV_INHERIT_ALL, .interval_ns = TV_NONE, .reset_after_ns = TV_NONE,  \
+     .max_retries = TV_NONE, .backoff = TV_BACKOFF_DEFAULT}
+
+/* The host language. Every hook is called on a thread of the runtime unless it says otherwise. */
+struct tv_host {
+    /*
+     * A new thread, named `name`: makes its state and leaves it detached. NULL: it cannot, the
+     * thread leaves again.
+     */
+    void *(*thread_begin)(void *arg, const char *name);
+    /* The thread is about to leave; detached before and after. */
+    void (*thread_end)(void *arg, void *state);
+    void (*attach)(void *arg, void *state);
+    void (*detach)(void *arg, void *state);
+    /* Does one attached thread keep the others from running (a GIL)? */
+    bool exclusive;
+    /* `task` has its outcome. Attached. Only if tv_task_notify() was called or it ended badly. */
+    void (*settled)(void *arg, struct tv_task *task);
+    /* `task` is over, its spec and `user` are not used any more. Attached, on any thread. */
+    void (*forgotten)(void *arg, struct tv_task *task);
+    /* The shutdown's grace is over; tv_stuck() tells who is stuck. Attached. */
+    void (*exceeded)(void *arg);
+    /* Closed, and no body or subscriber is left: the last call. Attached. */
+    void (*closed)(void *arg);
+};
+
+/* ---- supervisor ---------------------------------------------------------------------------- */
+
+struct tv_config {
+    struct tv_options defaults;  /* inherits nothing; its grace is also the shutdown's */
+    tv_ns subscriber_grace_ns;
+    uint64_t max_concurrent;     /* 0: no limit */
+    uint64_t bus_capacity;       /* default capacity of a stream, at least 1 */
+    uint64_t seed;
+    size_t stack_size;           /* of a worker; 0: 1 MiB */
+};
+
+#define TV_CONFIG_DEFAULT                                                            \
+    {.defaults = TV_OPTIONS_DEFAULT, .subscriber_grace_ns = 5 * TV_SECOND,           \
+     .max_concurrent = 0, .bus_capacity = 1024, .seed = 0, .stack_size = 0}
+
+/* Starts no thread. `host` (NULL: none) and `host_arg` are borrowed until host->closed. */
+enum tv_err tv_supervisor_new(const struct tv_config *config, const struct tv_host *host,
+                              void *host_arg, struct tv_supervisor **supervisor);
+struct tv_supervisor *tv_supervisor_hold(struct tv_supervisor *supervisor);
+void tv_supervisor_rele(struct tv_supervisor *supervisor);
+
+/*
+ * An observer with a thread of its own. `on_event` is called attached, once per event, in order;
+ * it answers NULL or, where it failed, the reason, giving away one reference.
+ */
+struct tv_subscriber {
+    struct tv_text *name; /* borrowed by the call, held by the supervisor */
+    uint64_t capacity;    /* events that its queue holds, at least 1 */
+    struct tv_text *(*on_event)(void *arg, const struct tv_event *event);
+    void *arg;
+};
+
+/* Before tv_serve only. The second of a name is called name#2. */
+enum tv_err tv_subscribe(struct tv_supervisor *supervisor, const struct tv_subscriber *subscriber);
+
+/* Starts the timer thread, the first worker and the subscribers. ALREADY_RUNNING the second time. */
+enum tv_err tv_serve(struct tv_supervisor *supervisor);
+
+/* Has tv_serve been called, successfully? */
+bool tv_is_serving(struct tv_supervisor *supervisor);
+
+/* Does it still accept tasks? */
+bool tv_is_open(struct tv_supervisor *supervisor);
+
+/*
+ * Accepts one task. Never blocks. Borrows `spec` until host->forgotten (without a host: until the
+ * task's outcome is there and its body has returned). Holds `name`. *task comes with one reference.
+ * EXISTS, SHUTTING_DOWN, NO_MEMORY.
+ */
+enum tv_err tv_add(struct tv_supervisor *supervisor, const struct tv_spec *spec,
+                   struct tv_text *name, void *user, struct tv_task **task);
+
+/*
+ * Many tasks, all accepted before any starts, or none: reserve takes all names (EXISTS: *failed is
+ * the index of the first refused one, and nothing stays reserved), commit accepts them, or refuses
+ * them with SHUTTING_DOWN and lets go of everything. tasks[i] comes with one reference after
+ * reserve, which a refusal takes back. Never block.
+ */
+struct tv_request {
+    const struct tv_spec *spec;
+    struct tv_text *name;
+    void *user;
+};
+struct tv_batch;
+enum tv_err tv_reserve(struct tv_supervisor *supervisor, const struct tv_request *requests,
+                       size_t count, struct tv_task **tasks, struct tv_batch **batch,
+                       size_t *failed);
+enum tv_err tv_commit(struct tv_batch *batch);
+void tv_unreserve(struct tv_batch *batch);
+
+/* Which task a call is about: `task`, or the one called `name`, or the one with `id`. */
+struct tv_target {
+    struct tv_task *task;
+    struct tv_text *name;
+    tv_id id;
+};
+
+enum tv_leave_kind { TV_REMOVE, TV_CANCEL };
+
+/*
+ * Asks a task to leave. Never blocks. OK: this call asked first; ALREADY: it is leaving; UNKNOWN.
+ * With OK and ALREADY *task (may be NULL) gets a reference, for tv_task_wait_gone.
+ */
+enum tv_err tv_leave(struct tv_supervisor *supervisor, struct tv_target target,
+                     enum tv_leave_kind kind, struct tv_task **task);
+
+/* A natural end, without a verdict, as soon as nothing is registered. Never blocks. */
+enum tv_err tv_finish(struct tv_supervisor *supervisor);
+
+/*
+ * Starts a shutdown or shortens a running one. Never blocks; the timer thread carries it to its
+ * end. grace_ns TV_NONE: the config's for the first caller, no change for a later one. `quiet`: a
+ * shutdown nobody waits for, without verdict.
+ */
+enum tv_err tv_shutdown(struct tv_supervisor *supervisor, tv_ns grace_ns, bool quiet);
+
+/* Blocks. Until nothing is registered: OK. TIMEOUT; SHUTTING_DOWN: closed with bodies left. */
+enum tv_err tv_join(struct tv_supervisor *supervisor, tv_ns deadline);
+
+/* Blocks. Until the shutdown is complete: verdict, drained, threads joined. */
+enum tv_err tv_wait_closed(struct tv_supervisor *supervisor, tv_ns deadline);
+
+/* As tv_wait_closed, but tv_interrupt() ends it with INTERRUPTED. For one caller at a time. */
+enum tv_err tv_run_wait(struct tv_supervisor *supervisor);
+
+/* Async-signal-safe. No signal that calls it falls between a check and the sleep of tv_run_wait. */
+void tv_interrupt(struct tv_supervisor *supervisor);
+
+enum tv_verdict_kind { TV_NO_VERDICT, TV_STOPPED_WITHIN_GRACE, TV_GRACE_EXCEEDED };
+
+/* The shutdown's result; *grace_ns the shortest grace that was in force. Call once it has closed. */
+enum tv_verdict_kind tv_verdict(struct tv_supervisor *supervisor, tv_ns *grace_ns);
+
+/* One task that had not ended at the verdict; `thread`: its pthread_t as a number, 0: none. */
+struct tv_stuck_task {
+    struct tv_text *name; /* held */
+    unsigned long thread;
+};
+
+/* Those of the verdict, sorted by name bytes. NO_MEMORY. Free with tv_stuck_free. */
+enum tv_err tv_stuck(struct tv_supervisor *supervisor, struct tv_stuck_task **tasks, size_t *count);
+void tv_stuck_free(struct tv_stuck_task *tasks, size_t count);
+
+/* ---- looking at it ------------------------------------------------------------------------- */
+
+struct tv_task_info {
+    tv_id id;
+    struct tv_text *name; /* held */
+    enum tv_task_state state;
+    bool alive;           /* a body is running */
+    uint64_t attempt;
+    uint64_t failures;
+    struct tv_error last_error; /* its text is held */
+    tv_ns next_start_ns;        /* from now; TV_NONE: not waiting for a time */
+};
+
+/* Every registered task in one consistent view, sorted by id. NO_MEMORY. */
+enum tv_err tv_tasks(struct tv_supervisor *supervisor, struct tv_task_info **infos, size_t *count);
+void tv_tasks_free(struct tv_task_info *infos, size_t count);
+
+/* Is a body of it running? Never blocks. */
+bool tv_target_is_alive(struct tv_supervisor *supervisor, struct tv_target target);
+
+struct tv_subscriber_info {
+    struct tv_text *name; /* held */
+    uint64_t queued, delivered, dropped, raised;
+};
+
+enum tv_err tv_subscribers(struct tv_supervisor *supervisor, struct tv_subscriber_info **infos,
+                           size_t *count);
+void tv_subscribers_free(struct tv_subscriber_info *infos, size_t count);
+
+struct tv_counters {
+    uint64_t published; /* events */
+    uint64_t threads_created, threads_joined, workers_idle, workers_busy, workers_starting;
+    uint64_t threads_written_off; /* left behind in a body or subscriber */
+    uint64_t timer_wakeups;
+};
+void tv_counters(struct tv_supervisor *supervisor, struct tv_counters *counters);
+
+/* ---- tasks --------------------------------------------------------------------------------- */
+
+struct tv_task *tv_task_hold(struct tv_task *task);
+void tv_task_rele(struct tv_task *task);
+
+tv_id tv_task_id(const struct tv_task *task);
+struct tv_text *tv_task_name(const struct tv_task *task); /* borrowed */
+void *tv_task_user(const struct tv_task *task);
+struct tv_supervisor *tv_task_supervisor(const struct tv_task *task); /* borrowed */
+enum tv_task_state tv_task_state(struct tv_task *task);
+tv_ns tv_task_grace(struct tv_task *task); /* as long as its spec lives */
+
+/* Has it its outcome? Never blocks, takes no lock. */
+bool tv_task_done(const struct tv_task *task);
+
+struct tv_outcome {
+    enum tv_outcome_kind kind;
+    struct tv_reason reason; /* borrows the task's text */
+    uint64_t attempts;
+    bool has_exit_code;
+    int32_t exit_code;
+    bool timed_out; /* the last attempt */
+};
+
+/* Call once tv_task_done. */
+void tv_task_outcome(const struct tv_task *task, struct tv_outcome *outcome);
+
+/* Blocks. Until it has its outcome; until its name is free and its body has returned. */
+enum tv_err tv_task_wait(struct tv_task *task, tv_ns deadline);
+enum tv_err tv_task_wait_gone(struct tv_task *task, tv_ns deadline);
+
+/*
+ * Wants host->settled for this task. False: it has its outcome already, and the hook may or may
+ * not come. Never blocks.
+ */
+bool tv_task_notify(struct tv_task *task);
+
+/* ---- from inside a body -------------------------------------------------------------------- */
+
+uint64_t tv_task_attempt(const struct tv_task *task);
+
+/* Is the token of this attempt cancelled; and why first (0 to 3: enum tv_cancel_reason, -1: not)? */
+bool tv_task_is_cancelled(const struct tv_task *task);
+int tv_task_cancel_reason(const struct tv_task *task);
+
+/* The token of this attempt, with one reference; NULL: no memory. */
+struct tv_token *tv_task_token(struct tv_task *task);
+
+/* The task whose body this thread runs, or NULL. Borrowed. */
+struct tv_task *tv_current_task(void);
+
+/* ---- cancellation tokens ------------------------------------------------------------------- */
+
+/* A child is cancelled with its parent, never the other way. NULL: no memory. */
+struct tv_token *tv_token_new(struct tv_token *parent);
+struct tv_token *tv_token_hold(struct tv_token *token);
+void tv_token_rele(struct tv_token *token);
+void tv_token_cancel(struct tv_token *token);
+bool tv_token_is_cancelled(const struct tv_token *token);
+
+/* Why the runtime cancelled it (enum tv_cancel_reason), or -1. */
+int tv_token_reason(const struct tv_token *token);
+
+/* Blocks. OK: it is cancelled. TIMEOUT, INTERRUPTED. */
+enum tv_err tv_token_wait(struct tv_token *token, tv_ns deadline);
+
+/* ---- event streams ------------------------------------------------------------------------- */
+
+/* Every event published from now on. capacity 0: the config's bus_capacity. */
+enum tv_err tv_stream_open(struct tv_supervisor *supervisor, uint64_t capacity,
+                           struct tv_stream **stream);
+
+/*
+ * Blocks. The next event, which comes with its references (tv_event_release). LAGGED: *lost events
+ * were dropped before the next one, told once. ENDED.
+ */
+enum tv_err tv_stream_next(struct tv_stream *stream, tv_ns deadline, struct tv_event *event,
+                           uint64_t *lost);
+
+/* Wakes a waiting reader. What is queued is dropped. Never blocks. */
+void tv_stream_close(struct tv_stream *stream);
+uint64_t tv_stream_lost(struct tv_stream *stream);
+struct tv_stream *tv_stream_hold(struct tv_stream *stream);
+void tv_stream_rele(struct tv_stream *stream); /* the last reference closes it */
+
+/* Holds, or releases, what an event refers to. */
+void tv_event_hold(const struct tv_event *event);
+void tv_event_release(const struct tv_event *event);
+
+/* ---- the process --------------------------------------------------------------------------- */
+
+/*
+ * The end of the process, in two stages. exit_begin: from now on nothing is accepted, no attempt
+ * starts, and every supervisor is shut down with its own grace. exit_wait blocks until all have
+ * closed. exit_hurry ends every grace. exit_end: from now on nothing of ours attaches, blocks or
+ * makes a thread; it waits half a second at most for threads that are just leaving. All of them may
+ * be called detached; those that wait must be.
+ */
+void tv_exit_begin(void);
+enum tv_err tv_exit_wait(tv_ns deadline);
+void tv_exit_hurry(void);
+void tv_exit_end(void);
+
+/* Has exit_begin, has exit_end been called? Never block. */
+bool tv_is_exiting(void);
+bool tv_is_gone(void);
+
+/* In the child after a fork, before anything else. */
+void tv_after_fork_child(void);
+
+/* Does the supervisor belong to the parent of this process? */
+bool tv_is_forked(const struct tv_supervisor *supervisor);
+
+/* In a body that this process was forked from: the fork happened inside this very call. */
+bool tv_forked_since(unsigned generation);
+unsigned tv_generation(void);
+
+#endif
