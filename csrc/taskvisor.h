@@ -159,10 +159,14 @@ struct tv_subscriber {
     void *arg;
 };
 
-/* Before tv_serve only. The second of a name is called name#2. */
+/* Before tv_serve (ALREADY_RUNNING). The second of a name is called name#2. */
 enum tv_err tv_subscribe(struct tv_supervisor *supervisor, const struct tv_subscriber *subscriber);
 
-/* Starts the timer thread, the first worker and the subscribers. ALREADY_RUNNING the second time. */
+/*
+ * Starts the timer thread, the first worker and the subscribers. ALREADY_RUNNING the second time.
+ * NO_THREAD, NO_MEMORY: the supervisor has been used up (where not even the timer thread could be
+ * had, it has not). Call attached: host->closed may come from inside.
+ */
 enum tv_err tv_serve(struct tv_supervisor *supervisor);
 
 /* Has tv_serve been called, successfully? */

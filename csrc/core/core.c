@@ -10,6 +10,7 @@ void tv_core_init(struct tv_core *core, const struct tv_core_config *config)
     core->config = *config;
     tv_registry_init(&core->registry);
     tv_timers_init(&core->timers);
+    tv_grow_give(&core->timers.heap, core->deadlines);
     tv_shutdown_init(&core->shutdown);
     for (int state = 0; state < TV_ACTOR_STATE_COUNT; state++)
         tv_list_init(&core->in[state]);
@@ -18,6 +19,7 @@ void tv_core_init(struct tv_core *core, const struct tv_core_config *config)
 void tv_core_fini(struct tv_core *core, void (*release)(void *))
 {
     tv_registry_fini(&core->registry, release);
+    core->timers.heap.chunk[0] = NULL; /* lies in the core */
     tv_grow_fini(&core->timers.heap, release);
 }
 
@@ -145,7 +147,7 @@ static void fire(struct tv_core *core, struct tv_timer *timer)
     follow(core);
 }
 
-/* Fires what is due at `until` or before. False: one slice did not do. */
+/* Fires what is due at `until` or before. False: one slice did not do, what fired included. */
 static bool fire_until(struct tv_core *core, tv_ns until)
 {
     const struct tv_deadline *first = tv_timers_first(&core->timers);
@@ -156,7 +158,7 @@ static bool fire_until(struct tv_core *core, tv_ns until)
         fire(core, first->timer);
         first = tv_timers_first(&core->timers);
     }
-    return true;
+    return !is_busy(core);
 }
 
 /* ---- inputs -------------------------------------------------------------------------------- */
@@ -339,38 +341,52 @@ static enum tv_step step(struct tv_core *core, struct tv_input *in)
     return answer;
 }
 
-static void trace(struct tv_core *core, const struct tv_input *in, tv_id id, uint8_t before)
+static uint8_t state_of(const struct tv_input *in)
+{
+    return in->actor ? in->actor->state : TV_ACTOR_DONE;
+}
+
+/* Also of the step in which a check failed: that line is the one people look for. */
+static void trace(struct tv_core *core, const struct tv_input *in, uint8_t before)
 {
     core->trace[core->steps++ % TV_TRACE] = (struct tv_trace_line){
         .now = core->now,
-        .id = id,
+        .id = in->actor ? in->actor->id : 0,
         .input = in->kind,
         .state_before = before,
-        .state_after = in->actor ? in->actor->state : TV_ACTOR_DONE,
+        .state_after = state_of(in),
     };
 }
 
-enum tv_step tv_core_step(struct tv_core *core, tv_ns now, struct tv_input *input)
+/* A failed check comes back here, wherever in the step it was. */
+static enum tv_step guarded(struct tv_core *core, struct tv_input *in)
 {
     enum tv_step answer;
     jmp_buf door;
-    uint8_t before;
 
-    core->fx.events = core->fx.acts = 0;
-    if (core->broken)
-        return TV_STEP_BROKEN;
-    if (now > core->now)
-        core->now = now;
-    before = input->actor ? input->actor->state : TV_ACTOR_DONE;
     core->door = &door;
     if (setjmp(door)) {
         core->door = NULL;
         core->fx.events = core->fx.acts = 0;
         return TV_STEP_BROKEN;
     }
-    answer = step(core, input);
+    answer = step(core, in);
     core->door = NULL;
-    trace(core, input, input->actor ? input->actor->id : 0, before);
+    return answer;
+}
+
+enum tv_step tv_core_step(struct tv_core *core, tv_ns now, struct tv_input *input)
+{
+    uint8_t before = state_of(input);
+    enum tv_step answer;
+
+    core->fx.events = core->fx.acts = 0;
+    if (core->broken)
+        return TV_STEP_BROKEN;
+    if (now > core->now)
+        core->now = now;
+    answer = guarded(core, input);
+    trace(core, input, before);
     return answer;
 }
 

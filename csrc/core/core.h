@@ -124,13 +124,14 @@ struct tv_core {
     jmp_buf *door;             /* inside a step */
     const char *failure;       /* of the check that failed */
     struct tv_trace_line trace[TV_TRACE];
+    struct tv_deadline deadlines[TV_GROW_FIRST]; /* the heap's first chunk: a shutdown always fits */
     struct tv_effects fx;
 };
 
 /* Memory for the tables comes from tv_core_shortage / tv_core_give; init itself takes none. */
 void tv_core_init(struct tv_core *core, const struct tv_core_config *config);
 
-/* Frees the tables with `release`. The actors are their owners'. */
+/* Frees the tables with `release`, which may be given NULL. The actors are their owners'. */
 void tv_core_fini(struct tv_core *core, void (*release)(void *));
 
 enum tv_step tv_core_step(struct tv_core *core, tv_ns now, struct tv_input *input);

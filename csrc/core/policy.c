@@ -25,7 +25,7 @@ static tv_ns base(const struct tv_backoff *backoff, uint64_t n)
     delay = (double)backoff->first_ns * power(backoff->factor, n);
     if (!isfinite(delay) || delay < 0.0 || delay >= (double)backoff->max_ns)
         return backoff->max_ns;
-    return (tv_ns)delay;
+    return (tv_ns)(delay + 0.5);
 }
 
 static struct tv_delay_range decorrelated(const struct tv_backoff *backoff, tv_ns previous)

@@ -19,7 +19,7 @@
 
 void tv_pool_init(struct tv_pool *pool)
 {
-    *pool = (struct tv_pool){.burst = 1, .look_ns = TV_NEVER};
+    *pool = (struct tv_pool){.burst = 1, .look_ns = TV_NEVER, .processors = tv_processors()};
     tv_list_init(&pool->idle);
     tv_list_init(&pool->workers);
 }
@@ -93,7 +93,10 @@ void tv_pool_notice(struct tv_supervisor *supervisor, tv_ns now, struct tv_after
         bring(supervisor, 1, after);
 }
 
-/* Does the processor have time left for another thread? Sampled once per TV_POOL_LOOK. */
+/*
+ * Does the processor have time left for another thread? Sampled once per TV_POOL_LOOK at most: it is
+ * the one system call that is made under the lock.
+ */
 static bool processor_is_free(struct tv_pool *pool, tv_ns now)
 {
     tv_ns cpu, wall = now - pool->cpu_wall_ns;
@@ -101,7 +104,7 @@ static bool processor_is_free(struct tv_pool *pool, tv_ns now)
     if (wall < TV_POOL_LOOK)
         return pool->cpu_is_free;
     cpu = tv_process_time();
-    pool->cpu_is_free = cpu - pool->cpu_ns < wall * tv_processors() - wall / 2;
+    pool->cpu_is_free = cpu - pool->cpu_ns < wall * pool->processors - wall / 2;
     pool->cpu_ns = cpu;
     pool->cpu_wall_ns = now;
     return pool->cpu_is_free;
@@ -463,7 +466,8 @@ void tv_pool_leave(struct tv_supervisor *supervisor, struct tv_after *after)
         if (worker->is == TV_WORKER_BUSY)
             tv_member_write_off(&worker->member);
     }
-    if (supervisor->host && supervisor->crew.created == supervisor->crew.left)
+    if (supervisor->host && !supervisor->crew.told_closed &&
+        supervisor->crew.created == supervisor->crew.left)
         bring(supervisor, 1, after);
     pool->leaving = true;
 }

@@ -54,6 +54,7 @@ struct tv_pool {
     uint32_t burst;               /* how many to bring next time */
     tv_ns look_ns;                /* the timer thread looks then */
     struct tv_worker *last_taker; /* whose body was started last; NULL: it has ended */
+    unsigned processors;
     tv_ns cpu_ns, cpu_wall_ns;    /* the last sample */
     bool cpu_is_free;
     bool leaving;                 /* every worker leaves as soon as it has nothing to do */

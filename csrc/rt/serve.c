@@ -23,9 +23,23 @@ static void unclaim(struct tv_supervisor *supervisor)
     tv_lock_drop(&supervisor->lock);
 }
 
+/* Where no member has been started, nobody but this thread can tell the host. */
+static void undo(struct tv_supervisor *supervisor)
+{
+    bool tell;
+
+    tv_lock_take(&supervisor->lock);
+    tell = supervisor->host && supervisor->crew.created == supervisor->crew.left;
+    supervisor->crew.told_closed = tell;
+    tv_lock_drop(&supervisor->lock);
+    tv_shutdown(supervisor, 0, true);
+    if (tell)
+        supervisor->host->closed(supervisor->host_arg);
+}
+
 /*
  * The timer thread comes first, because it carries the shutdown that undoes the rest where a later
- * thread cannot be had; then it has been used up.
+ * thread cannot be had; then the supervisor has been used up.
  */
 enum tv_err tv_serve(struct tv_supervisor *supervisor)
 {
@@ -48,7 +62,7 @@ enum tv_err tv_serve(struct tv_supervisor *supervisor)
     if (err == TV_OK)
         err = tv_subscribers_start(supervisor);
     if (err != TV_OK)
-        tv_shutdown(supervisor, 0, true);
+        undo(supervisor);
     return err;
 }
 

@@ -167,60 +167,68 @@ struct tv_token *tv_task_renew_token(struct tv_task *task)
     return old;
 }
 
-/* Puts what has been made where none was; what is not needed goes back. Call with the lock held. */
-static void install(struct tv_task *task, struct tv_token **own, struct tv_token **attempt)
+/*
+ * Tokens are made outside the lock and put where none was; one that came second is given back. The
+ * task's own token comes first, then the attempt's as its child.
+ */
+static struct tv_token *own_token(struct tv_task *task)
 {
-    int reason = tv_task_cancel_reason(task);
+    struct tv_lock *lock = &task->supervisor->lock;
+    struct tv_token *made = tv_token_new(NULL), *own;
 
+    if (!made)
+        return NULL;
+    tv_lock_take(lock);
     if (!task->token) {
-        task->token = *own;
-        *own = NULL;
+        task->token = made;
+        made = NULL;
         if (task->actor.cancelled)
             tv_token_set(task->token, task->actor.cancel_reason);
     }
-    if (!task->attempt_token && *attempt) {
-        task->attempt_token = *attempt;
-        *attempt = NULL;
-        if (reason >= 0)
-            tv_token_set(task->attempt_token, reason);
-    }
+    own = tv_token_hold(task->token);
+    tv_lock_drop(lock);
+    tv_token_rele(made);
+    return own;
 }
 
-static struct tv_token *current_token(struct tv_task *task, struct tv_token **own,
-                                      struct tv_token **attempt)
+static struct tv_token *attempt_token(struct tv_task *task, struct tv_token *own)
 {
-    struct tv_supervisor *supervisor = task->supervisor;
-    struct tv_token *token = NULL;
+    struct tv_lock *lock = &task->supervisor->lock;
+    struct tv_token *made = tv_token_new(own), *token;
 
-    tv_lock_take(&supervisor->lock);
-    if (*own || *attempt)
-        install(task, own, attempt);
-    if (task->attempt_token)
-        token = tv_token_hold(task->attempt_token);
-    tv_lock_drop(&supervisor->lock);
+    if (!made)
+        return NULL;
+    tv_lock_take(lock);
+    if (!task->attempt_token) {
+        task->attempt_token = made;
+        made = NULL;
+        if (tv_task_is_cancelled(task))
+            tv_token_set(task->attempt_token, tv_task_cancel_reason(task));
+    }
+    token = tv_token_hold(task->attempt_token);
+    tv_lock_drop(lock);
+    tv_token_rele(made);
     return token;
 }
 
-/*
- * Tokens are made outside the lock: the task's own first, then the attempt's as its child. Only the
- * body's thread asks for the attempt's, so at most two rounds are needed.
- */
 struct tv_token *tv_task_token(struct tv_task *task)
 {
-    struct tv_token *own = NULL, *attempt = NULL;
-    struct tv_token *token;
+    struct tv_token *own = NULL, *token = NULL;
 
     if (tv_is_forked(task->supervisor))
         return NULL;
-    token = current_token(task, &own, &attempt);
+    tv_lock_take(&task->supervisor->lock);
+    if (task->attempt_token)
+        token = tv_token_hold(task->attempt_token);
+    else if (task->token)
+        own = tv_token_hold(task->token);
+    tv_lock_drop(&task->supervisor->lock);
     if (token)
         return token;
-    if (!task->token && !(own = tv_token_new(NULL)))
-        return NULL;
-    attempt = tv_token_new(own ? own : task->token);
-    if (attempt)
-        token = current_token(task, &own, &attempt);
-    tv_token_rele(attempt);
+    if (!own)
+        own = own_token(task);
+    if (own)
+        token = attempt_token(task, own);
     tv_token_rele(own);
     return token;
 }
