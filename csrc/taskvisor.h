@@ -241,7 +241,9 @@ void tv_interrupt(struct tv_supervisor *supervisor);
 
 enum tv_verdict_kind { TV_NO_VERDICT, TV_STOPPED_WITHIN_GRACE, TV_GRACE_EXCEEDED };
 
-/* The shutdown's result; *grace_ns the shortest grace that was in force. Call once it has closed. */
+/*
+ * The shutdown's result; *grace_ns the shortest grace that was in force. Call once it has closed.
+ */
 enum tv_verdict_kind tv_verdict(struct tv_supervisor *supervisor, tv_ns *grace_ns);
 
 /* One task that had not ended at the verdict; `thread`: its pthread_t as a number, 0: none. */
@@ -332,7 +334,9 @@ bool tv_task_notify(struct tv_task *task);
 
 uint64_t tv_task_attempt(const struct tv_task *task);
 
-/* Is the token of this attempt cancelled; and why first (0 to 3: enum tv_cancel_reason, -1: not)? */
+/*
+ * Is the token of this attempt cancelled; and why first (0 to 3: enum tv_cancel_reason, -1: not)?
+ */
 bool tv_task_is_cancelled(const struct tv_task *task);
 int tv_task_cancel_reason(const struct tv_task *task);
 

@@ -1,8 +1,8 @@
 #include "core/core.h"
 
 /*
- * The numbers are those of docs/design/architecture.md. What only a history can tell (1, 5, 7, 10 to
- * 13, 18) is the simulator's; what the runtime alone owns (19, 20, 24) is seen there.
+ * The numbers are those of docs/design/architecture.md. What only a history can tell (1, 5, 7, 10
+ * to 13, 18) is the simulator's; what the runtime alone owns (19, 20, 24) is seen there.
  */
 
 #define EXPECT(condition, text) \

@@ -54,8 +54,8 @@ struct tv_text *tv_error_text(const struct tv_error *error);
 struct tv_text *tv_reason_text(const struct tv_reason *reason);
 
 /*
- * Writes at most `size` bytes of UTF-8, without a final NUL, and returns how long the whole text is.
- * NONE is the empty text.
+ * Writes at most `size` bytes of UTF-8, without a final NUL, and returns how long the whole text
+ * is. NONE is the empty text.
  */
 size_t tv_error_format(const struct tv_error *error, char *out, size_t size);
 size_t tv_reason_format(const struct tv_reason *reason, char *out, size_t size);

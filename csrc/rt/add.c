@@ -1,8 +1,8 @@
 /*
  * add.c: how tasks come in.
  *
- * Memory is made before the lock is taken: the record here, and where the core's tables are short of
- * a chunk, the chunk between two tries.
+ * Memory is made before the lock is taken: the record here, and where the core's tables are short
+ * of a chunk, the chunk between two tries.
  */
 #include "rt/runtime.h"
 

@@ -57,7 +57,9 @@ static inline bool tv_bus_is_silent(const struct tv_bus *bus)
     return tv_list_empty(&bus->receivers) || bus->closed;
 }
 
-/* Publishes `count` events; with a silent bus they are only counted. Overflows are reported after. */
+/*
+ * Publishes `count` events; with a silent bus they are only counted. Overflows are reported after.
+ */
 void tv_bus_publish(struct tv_bus *bus, struct tv_event *events, uint32_t count,
                     struct tv_after *after);
 

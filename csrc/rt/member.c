@@ -1,9 +1,9 @@
 /*
  * member.c
  *
- * Locking discipline. tv_crew and `written_off` are guarded by the supervisor's lock; the rest of a
- * member is its own thread's. A member hands its thread in to be joined before it counts itself out,
- * so whoever has seen `present` fall to 0 finds every thread in what tv_reap joins.
+ * Locking discipline. tv_crew and `written_off` are guarded by the supervisor's lock; the rest of
+ * a member is its own thread's. A member hands its thread in to be joined before it counts itself
+ * out, so whoever has seen `present` fall to 0 finds every thread in what tv_reap joins.
  */
 #include "rt/member.h"
 

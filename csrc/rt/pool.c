@@ -6,8 +6,8 @@
  *
  * No wake-up is lost: a worker goes into pool.idle in the same hold in which it has found nothing
  * ready, and whoever makes something ready looks into pool.idle in his. `arriving` counts exactly
- * those that will look; it is raised by who wakes or starts a worker and lowered by the worker in its
- * first hold after attaching, or by who could not start it.
+ * those that will look; it is raised by who wakes or starts a worker and lowered by the worker in
+ * its first hold after attaching, or by who could not start it.
  */
 #include "rt/pool.h"
 
@@ -94,8 +94,8 @@ void tv_pool_notice(struct tv_supervisor *supervisor, tv_ns now, struct tv_after
 }
 
 /*
- * Does the processor have time left for another thread? Sampled once per TV_POOL_LOOK at most: it is
- * the one system call that is made under the lock.
+ * Does the processor have time left for another thread? Sampled once per TV_POOL_LOOK at most: it
+ * is the one system call that is made under the lock.
  */
 static bool processor_is_free(struct tv_pool *pool, tv_ns now)
 {

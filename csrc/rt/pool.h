@@ -7,9 +7,10 @@
  *
  * More are brought when somebody has seen a body block: a worker that has attached and finds that
  * the attempt taken less than TV_POOL_FRESH before is still in progress (on a host with a GIL its
- * body must have given the GIL away), or the timer thread, TV_POOL_LOOK after a take that left ready
- * work, if nobody is arriving and nothing has been taken since. Each time twice as many, up to
- * TV_POOL_BURST. Where several threads can be attached at once, processor time has to be left too.
+ * body must have given the GIL away), or the timer thread, TV_POOL_LOOK after a take that left
+ * ready work, if nobody is arriving and nothing has been taken since. Each time twice as many, up
+ * to TV_POOL_BURST. Where several threads can be attached at once, processor time has to be left
+ * too.
  */
 #ifndef TV_POOL_H
 #define TV_POOL_H

@@ -17,7 +17,9 @@ struct tv_departed {
 /* Hands in the calling thread, which takes no lock and touches no supervisor from now on. */
 void tv_depart(struct tv_departed *departed);
 
-/* Joins every thread that has been handed in, and frees what it handed in. Waits a moment at most. */
+/*
+ * Joins every thread that has been handed in, and frees what it handed in. Waits a moment at most.
+ */
 void tv_reap(void);
 
 /* The supervisors that run. `link` is a supervisor's, guarded by the process's lock. */

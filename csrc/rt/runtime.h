@@ -1,12 +1,13 @@
 /*
  * runtime.h: a supervisor, as its own files see it.
  *
- * Locking discipline. ONE lock guards the core and everything below that is not said to be fixed or
- * atomic. Whoever brings an input takes it, reads the clock, steps the core, applies the effects and
- * drops it. What costs a system call, a lock of somebody else or the host's lock is put into the
- * hold's struct tv_after and done after unlocking: posting waiters and workers, starting threads,
- * waking tokens, calling hooks, freeing. Under the lock nobody allocates, frees, calls a body, a
- * hook or the host, so a holder never waits, and threads attached to the host may take the lock.
+ * Locking discipline. ONE lock guards the core and everything below that is not said to be fixed
+ * or atomic. Whoever brings an input takes it, reads the clock, steps the core, applies the
+ * effects and drops it. What costs a system call, a lock of somebody else or the host's lock is
+ * put into the hold's struct tv_after and done after unlocking: posting waiters and workers,
+ * starting threads, waking tokens, calling hooks, freeing. Under the lock nobody allocates, frees,
+ * calls a body, a hook or the host, so a holder never waits, and threads attached to the host may
+ * take the lock.
  */
 #ifndef TV_RUNTIME_H
 #define TV_RUNTIME_H

@@ -3,8 +3,9 @@
  *
  * Locking discipline. The receiver is guarded by the supervisor's lock; the list of subscribers is
  * fixed when tv_serve starts their threads. An event is taken out of the queue only when it is
- * delivered next, so that the queue's capacity is what it says. No wake-up is lost: the thread looks
- * at its queue and enters the receiver's waiters in one hold; publishing wakes a waiter in its own.
+ * delivered next, so that the queue's capacity is what it says. No wake-up is lost: the thread
+ * looks at its queue and enters the receiver's waiters in one hold; publishing wakes a waiter in
+ * its own.
  */
 #include "rt/runtime.h"
 

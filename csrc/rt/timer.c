@@ -1,11 +1,11 @@
 /*
  * timer.c: the thread that brings the time, and carries a shutdown to its end.
  *
- * Locking discipline. The thread sleeps on timer_sem until timer_until, which is guarded by the lock
- * and is computed in the last hold before the sleep; whoever makes something due earlier lowers
- * timer_until in his hold and posts after it. While the thread is awake timer_until is in the past,
- * so nobody posts in vain, and it looks at everything once more before it sleeps. It never attaches
- * to the host; what needs that is a job.
+ * Locking discipline. The thread sleeps on timer_sem until timer_until, which is guarded by the
+ * lock and is computed in the last hold before the sleep; whoever makes something due earlier
+ * lowers timer_until in his hold and posts after it. While the thread is awake timer_until is in
+ * the past, so nobody posts in vain, and it looks at everything once more before it sleeps. It
+ * never attaches to the host; what needs that is a job.
  */
 #include "rt/runtime.h"
 

@@ -1,10 +1,11 @@
 /*
  * token.c: one bit, a parent, children, waiters.
  *
- * Locking discipline. The bit is atomic and is set without a lock; a token is cancelled when its own
- * bit or that of a token above it is set, so setting one bit cancels a whole tree at once. Children
- * and waiters of all tokens of one tree are guarded by the lock of its root, which lives as long as
- * any of them, because a child holds its parent. The holder waits for nothing and calls nobody.
+ * Locking discipline. The bit is atomic and is set without a lock; a token is cancelled when its
+ * own bit or that of a token above it is set, so setting one bit cancels a whole tree at once.
+ * Children and waiters of all tokens of one tree are guarded by the lock of its root, which lives
+ * as long as any of them, because a child holds its parent. The holder waits for nothing and calls
+ * nobody.
  *
  * No wake-up is lost: a waiter enters its list under the tree's lock and then looks at the bits; a
  * canceller sets its bit and then takes the tree's lock to wake what is in the lists. Either the

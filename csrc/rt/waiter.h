@@ -2,11 +2,11 @@
  * waiter.h: a thread that waits for something the core will do.
  *
  * Locking discipline. A waiter lies on its thread's stack and in one list, both guarded by the
- * supervisor's lock. Who brings about what it waits for moves it, under the lock, from that list to
- * the wake list of its own lock hold, and posts it after unlocking. From `woken` on, the waiter
- * belongs to the waker until it is posted: a waiter whose time is over takes the lock, and if it has
- * been woken meanwhile it waits for the post, which is on its way. So no wake-up is lost and no
- * waiter leaves while somebody still has it in a list.
+ * supervisor's lock. Who brings about what it waits for moves it, under the lock, from that list
+ * to the wake list of its own lock hold, and posts it after unlocking. From `woken` on, the waiter
+ * belongs to the waker until it is posted: a waiter whose time is over takes the lock, and if it
+ * has been woken meanwhile it waits for the post, which is on its way. So no wake-up is lost and
+ * no waiter leaves while somebody still has it in a list.
  */
 #ifndef TV_WAITER_H
 #define TV_WAITER_H
