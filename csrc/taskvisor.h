@@ -293,6 +293,19 @@ struct tv_counters {
 };
 void tv_counters(struct tv_supervisor *supervisor, struct tv_counters *counters);
 
+/* ---- signals and waits --------------------------------------------------------------------- */
+
+/*
+ * From now on, or not any more, tv_interrupt_waits() ends what this thread waits for or will wait
+ * for with INTERRUPTED, so that no signal falls between a check for signals and the sleep after
+ * it. For one thread of the process at a time. Without it a wait ends with INTERRUPTED only if a
+ * signal handler runs on the thread while it sleeps. Never blocks.
+ */
+void tv_wait_interruptibly(bool on);
+
+/* For signal handlers, on any thread. Async-signal-safe. */
+void tv_interrupt_waits(void);
+
 /* ---- tasks --------------------------------------------------------------------------------- */
 
 struct tv_task *tv_task_hold(struct tv_task *task);

@@ -111,14 +111,12 @@ static void follow(struct tv_core *core)
 static void commit_slice(struct tv_core *core)
 {
     const struct tv_stimulus accept = {.kind = TV_ACCEPT};
+    struct tv_list *batch = core->commit;
 
-    for (int n = 0; n < TV_SLICE && tv_core_fx_has_room(core); n++) {
-        if (tv_list_empty(core->commit)) {
-            core->commit = NULL;
-            return;
-        }
-        tv_actor_step(core, TV_CONTAINER(core->commit->next, struct tv_actor, link), &accept);
-    }
+    for (int n = 0; n < TV_SLICE && !tv_list_empty(batch) && tv_core_fx_has_room(core); n++)
+        tv_actor_step(core, TV_CONTAINER(batch->next, struct tv_actor, link), &accept);
+    if (tv_list_empty(batch))
+        core->commit = NULL;
 }
 
 static bool is_busy(const struct tv_core *core)

@@ -69,7 +69,7 @@ enum tv_leave_style { TV_LEAVE_REMOVE, TV_LEAVE_CANCEL };
 struct tv_input {
     enum tv_input_kind kind;
     struct tv_actor *actor;
-    struct tv_list *batch;       /* RESERVE, COMMIT: RESERVED actors, in order */
+    struct tv_list *batch;       /* RESERVE, COMMIT: RESERVED actors, in order; lent until empty */
     struct tv_text *name;        /* LEAVE by name; borrowed */
     tv_id id;                    /* LEAVE by id */
     enum tv_leave_style style;   /* LEAVE */
@@ -124,7 +124,7 @@ struct tv_core {
     jmp_buf *door;             /* inside a step */
     const char *failure;       /* of the check that failed */
     struct tv_trace_line trace[TV_TRACE];
-    struct tv_deadline deadlines[TV_GROW_FIRST]; /* the heap's first chunk: a shutdown always fits */
+    struct tv_deadline deadlines[TV_GROW_FIRST]; /* first chunk of the heap: a shutdown fits in */
     struct tv_effects fx;
 };
 

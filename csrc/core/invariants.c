@@ -205,7 +205,8 @@ static const char *check_deadline(const struct tv_core *core, const struct tv_de
         return NULL;
     }
     actor = TV_CONTAINER(timer, struct tv_actor, timer);
-    EXPECT(tv_registry_by_id(&core->registry, actor->id) == actor, "16 a timer's owner is not live");
+    EXPECT(tv_registry_by_id(&core->registry, actor->id) == actor,
+           "16 a timer's owner is not live");
     return NULL;
 }
 

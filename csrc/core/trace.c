@@ -43,7 +43,8 @@ static const char *state_name(uint8_t state)
     return names[state];
 }
 
-void tv_core_trace(const struct tv_core *core, void (*print)(void *arg, const char *line), void *arg)
+void tv_core_trace(const struct tv_core *core, void (*print)(void *arg, const char *line),
+                   void *arg)
 {
     uint64_t step = core->steps > TV_TRACE ? core->steps - TV_TRACE : 0;
     char line[160];

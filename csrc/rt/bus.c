@@ -188,6 +188,7 @@ bool tv_receiver_take(struct tv_bus *bus, struct tv_receiver *receiver, struct t
     *event = receiver->ring[receiver->first];
     receiver->first = receiver->first + 1 == receiver->capacity ? 0 : receiver->first + 1;
     receiver->count--;
+    receiver->delivered++;
     receiver->busy = receiver->kind == TV_RECEIVER_SUBSCRIBER;
     if (receiver->count <= receiver->capacity / 2)
         receiver->overflowing = false;
@@ -197,7 +198,6 @@ bool tv_receiver_take(struct tv_bus *bus, struct tv_receiver *receiver, struct t
 void tv_receiver_done(struct tv_bus *bus, struct tv_receiver *receiver, bool raised)
 {
     receiver->busy = false;
-    receiver->delivered++;
     receiver->raised += raised;
     if (receiver->count == 0)
         bus->unquiet--;

@@ -63,7 +63,9 @@ static inline bool tv_bus_is_silent(const struct tv_bus *bus)
 void tv_bus_publish(struct tv_bus *bus, struct tv_event *events, uint32_t count,
                     struct tv_after *after);
 
-/* Takes the oldest event out; its references go with it. False: empty. */
+/*
+ * Takes the oldest event out and counts it as delivered; its references go with it. False: empty.
+ */
 bool tv_receiver_take(struct tv_bus *bus, struct tv_receiver *receiver, struct tv_event *event);
 
 /* The subscriber has done with the event it took. */

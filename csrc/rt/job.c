@@ -35,6 +35,15 @@ void tv_job_post(struct tv_supervisor *supervisor, struct tv_job *job, struct tv
     }
 }
 
+void tv_jobs_pass_on(struct tv_supervisor *supervisor, struct tv_after *after)
+{
+    if (!after->jobs)
+        return;
+    *supervisor->last_job = after->jobs;
+    supervisor->last_job = after->last;
+    after->jobs = NULL;
+}
+
 struct tv_job *tv_job_take(struct tv_supervisor *supervisor)
 {
     struct tv_job *job = supervisor->jobs;

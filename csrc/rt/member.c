@@ -86,36 +86,65 @@ static bool is_last(struct tv_supervisor *supervisor)
     struct tv_crew *crew = &supervisor->crew;
 
     return supervisor->host && crew->closing && !crew->told_closed &&
-           crew->created - crew->left == 1;
+           crew->created - crew->leaving == 1;
 }
 
-/* Two members may leave at once; the one that leaves second is the last. */
-static bool count_out_host(struct tv_supervisor *supervisor)
+/* Two members may leave at once; the one that says so second is the last. */
+static bool start_leaving(struct tv_supervisor *supervisor)
 {
     bool last;
 
     tv_lock_take(&supervisor->lock);
     last = is_last(supervisor);
     supervisor->crew.told_closed |= last;
-    supervisor->crew.left++;
+    supervisor->crew.leaving++;
     tv_lock_drop(&supervisor->lock);
     return last;
+}
+
+static void count_left(struct tv_supervisor *supervisor)
+{
+    struct tv_crew *crew = &supervisor->crew;
+    bool alone;
+
+    tv_lock_take(&supervisor->lock);
+    crew->left++;
+    alone = crew->told_closed && crew->created - crew->left == 1;
+    tv_lock_drop(&supervisor->lock);
+    if (alone)
+        tv_sem_post(&crew->alone);
+}
+
+/* Until those that are leaving too have ended with the host. */
+static void await_others(struct tv_supervisor *supervisor)
+{
+    struct tv_crew *crew = &supervisor->crew;
+
+    tv_lock_take(&supervisor->lock);
+    while (crew->created - crew->left > 1) {
+        tv_lock_drop(&supervisor->lock);
+        tv_sem_wait(&crew->alone, TV_NEVER);
+        tv_lock_take(&supervisor->lock);
+    }
+    tv_lock_drop(&supervisor->lock);
 }
 
 static void end_host(struct tv_member *member)
 {
     struct tv_supervisor *supervisor = member->supervisor;
     const struct tv_host *host = supervisor->host;
-    bool last = count_out_host(supervisor);
+    bool last = start_leaving(supervisor);
 
-    if (!host || !member->state || tv_is_gone())
-        return;
-    if (last) {
-        host->attach(supervisor->host_arg, member->state);
-        host->closed(supervisor->host_arg);
-        host->detach(supervisor->host_arg, member->state);
+    if (host && member->state && !tv_is_gone()) {
+        if (last) {
+            await_others(supervisor);
+            host->attach(supervisor->host_arg, member->state);
+            host->closed(supervisor->host_arg);
+            host->detach(supervisor->host_arg, member->state);
+        }
+        host->thread_end(supervisor->host_arg, member->state);
     }
-    host->thread_end(supervisor->host_arg, member->state);
+    count_left(supervisor);
 }
 
 void tv_member_leave(struct tv_member *member, void (*free_self)(void *), void *arg)

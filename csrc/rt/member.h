@@ -15,11 +15,14 @@ struct tv_after;
 
 /* A supervisor's members in numbers. Guarded by its lock. */
 struct tv_crew {
-    uint64_t created, left;
+    uint64_t created;
+    uint64_t leaving;     /* run nothing any more */
+    uint64_t left;        /* and have ended with the host */
     uint64_t present;     /* started, not left, not written off: what a shutdown waits for */
     uint64_t written_off; /* and not left yet */
     bool closing;         /* the last one calls host->closed */
     bool told_closed;     /* somebody does */
+    struct tv_sem alone;  /* that one sleeps on it until all others have left */
 };
 
 struct tv_member {

@@ -81,16 +81,36 @@ static void look_by(struct tv_supervisor *supervisor, tv_ns at, struct tv_after 
     tv_timer_by(supervisor, supervisor->pool.look_ns, after);
 }
 
+/* The next instant to look at: not before a thread may be had, where one would be needed. */
+static tv_ns next_look(const struct tv_pool *pool, tv_ns now)
+{
+    tv_ns at = tv_after(now, TV_POOL_LOOK);
+
+    return tv_list_empty(&pool->idle) && at < pool->retry_ns ? pool->retry_ns : at;
+}
+
+static bool may_bring(const struct tv_pool *pool, tv_ns now)
+{
+    return !tv_list_empty(&pool->idle) || now >= pool->retry_ns;
+}
+
 void tv_pool_notice(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *after)
 {
     struct tv_pool *pool = &supervisor->pool;
 
     if (pool->arriving > 0 || !has_work(supervisor) || supervisor->phase != TV_PHASE_SERVING)
         return;
-    if (will_help_itself(supervisor, now))
-        look_by(supervisor, tv_after(now, TV_POOL_LOOK), after);
+    if (will_help_itself(supervisor, now) || !may_bring(pool, now))
+        look_by(supervisor, next_look(pool, now), after);
     else
         bring(supervisor, 1, after);
+}
+
+/* A worker goes into somebody's code: what is left and has nobody coming for it is looked after. */
+static void watch_the_rest(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *after)
+{
+    if (supervisor->pool.arriving == 0 && has_work(supervisor))
+        look_by(supervisor, next_look(&supervisor->pool, now), after);
 }
 
 /*
@@ -145,10 +165,10 @@ void tv_pool_look(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *
     pool->takes_seen = pool->takes;
     if (!has_work(supervisor) || pool->arriving > 0)
         return;
-    if (stands_still && more_would_help(supervisor, now))
+    if (stands_still && may_bring(pool, now) && more_would_help(supervisor, now))
         bring_burst(supervisor, after);
     else
-        look_by(supervisor, tv_after(now, TV_POOL_LOOK), after);
+        look_by(supervisor, next_look(pool, now), after);
 }
 
 /* ---- one worker ---------------------------------------------------------------------------- */
@@ -164,11 +184,14 @@ static void arrive(struct tv_worker *worker, tv_ns now, struct tv_after *after)
     worker->is = TV_WORKER_BUSY;
     if (!blocking)
         pool->burst = 1;
-    else if (pool->arriving == 0 && ready_count(supervisor, 2) > 1)
+    else if (pool->arriving == 0 && ready_count(supervisor, 2) > 1 && may_bring(pool, now))
         bring_burst(supervisor, after);
 }
 
-/* Takes the next ready attempt: NULL, none. The lock is held before and after. */
+/*
+ * Takes the next ready attempt: NULL, none. The lock is held before and after. Hooks that the step
+ * has brought about must not come between the take and the body: another worker gets them.
+ */
 static struct tv_task *take(struct tv_worker *worker, tv_ns now, struct tv_after *after,
                             struct tv_token **old)
 {
@@ -186,8 +209,8 @@ static struct tv_task *take(struct tv_worker *worker, tv_ns now, struct tv_after
     worker->took_ns = now;
     pool->last_taker = worker;
     pool->takes++;
-    if (tv_core_has_ready(&supervisor->core) && pool->arriving == 0)
-        look_by(supervisor, tv_after(now, TV_POOL_LOOK), after);
+    tv_jobs_pass_on(supervisor, after);
+    watch_the_rest(supervisor, now, after);
     return task;
 }
 
@@ -231,6 +254,7 @@ static tv_ns run_attempt(struct tv_worker *worker, struct tv_task *task, struct 
     tv_lock_take(&supervisor->lock);
     hand_in(worker, task, &in, now, after);
     if (after->jobs || in.spare || tv_error_text(&in.error)) {
+        watch_the_rest(supervisor, now, after);
         tv_rt_drop(supervisor, after);
         tv_text_rele(in.spare);
         tv_text_rele(tv_error_text(&in.error));
@@ -240,13 +264,14 @@ static tv_ns run_attempt(struct tv_worker *worker, struct tv_task *task, struct 
 }
 
 /* Runs queued jobs, one per hold. True: there was one. Lock held before and after. */
-static bool run_job(struct tv_worker *worker, struct tv_after *after)
+static bool run_job(struct tv_worker *worker, tv_ns now, struct tv_after *after)
 {
     struct tv_supervisor *supervisor = worker->member.supervisor;
     struct tv_job *job = tv_job_take(supervisor);
 
     if (!job)
         return false;
+    watch_the_rest(supervisor, now, after);
     tv_rt_drop(supervisor, after);
     tv_job_run(supervisor, job);
     tv_lock_take(&supervisor->lock);
@@ -305,7 +330,7 @@ static enum turn take_turn(struct tv_worker *worker, tv_ns asked)
         struct tv_token *old = NULL;
         struct tv_task *task;
 
-        if (run_job(worker, &after)) {
+        if (run_job(worker, now, &after)) {
             now = tv_now();
         } else if ((task = take(worker, now, &after, &old))) {
             now = run_attempt(worker, task, old, &after);
@@ -335,6 +360,23 @@ static bool sleep_idle(struct tv_worker *worker)
     while (!leave && tv_sem_wait(&worker->sem, TV_NEVER) != TV_OK)
         continue;
     return !leave;
+}
+
+/*
+ * Threads that cannot be had now delay attempts: the timer thread tries again. `count` of those that
+ * were counted as arriving will not come.
+ */
+static void try_later(struct tv_supervisor *supervisor, uint32_t count)
+{
+    struct tv_pool *pool = &supervisor->pool;
+    struct tv_after after = TV_AFTER(TV_DETACHED);
+
+    tv_lock_take(&supervisor->lock);
+    pool->arriving -= count;
+    pool->takes_seen = pool->takes;
+    pool->retry_ns = tv_after(tv_now(), TV_POOL_RETRY);
+    look_by(supervisor, pool->retry_ns, &after);
+    tv_rt_drop(supervisor, &after);
 }
 
 /* Turns until there is nothing to do: IDLE, or LEAVE. */
@@ -371,6 +413,8 @@ static void *worker_main(void *arg)
     if (tv_member_begin(&worker->member))
         while (work(worker) == TURN_IDLE && sleep_idle(worker))
             continue;
+    else
+        try_later(supervisor, 0);
     tv_lock_take(&supervisor->lock);
     tv_list_remove(&worker->all);
     if (worker->is == TV_WORKER_ARRIVING)
@@ -407,24 +451,12 @@ static enum tv_err start_one(struct tv_supervisor *supervisor)
     return err;
 }
 
-/* A thread that cannot be had now delays attempts: the timer thread tries again. */
-static void give_up_starting(struct tv_supervisor *supervisor, uint32_t count)
-{
-    struct tv_after after = TV_AFTER(TV_DETACHED);
-
-    tv_lock_take(&supervisor->lock);
-    supervisor->pool.arriving -= count;
-    supervisor->pool.takes_seen = supervisor->pool.takes;
-    look_by(supervisor, tv_after(tv_now(), TV_POOL_RETRY), &after);
-    tv_rt_drop(supervisor, &after);
-}
-
 void tv_pool_start(struct tv_supervisor *supervisor, uint32_t count)
 {
     while (count > 0 && start_one(supervisor) == TV_OK)
         count--;
     if (count > 0)
-        give_up_starting(supervisor, count);
+        try_later(supervisor, count);
 }
 
 void tv_pool_wake(struct tv_worker *workers)
@@ -453,7 +485,10 @@ enum tv_err tv_pool_start_first(struct tv_supervisor *supervisor)
     return err;
 }
 
-/* One worker is brought where no member is left, because somebody has to call host->closed. */
+/*
+ * A worker with neither a body nor a job is between two and comes to see that it shall leave. One is
+ * brought where no member is left, because somebody has to call host->closed.
+ */
 void tv_pool_leave(struct tv_supervisor *supervisor, struct tv_after *after)
 {
     struct tv_pool *pool = &supervisor->pool;
@@ -463,11 +498,11 @@ void tv_pool_leave(struct tv_supervisor *supervisor, struct tv_after *after)
     for (struct tv_list *link = pool->workers.next; link != &pool->workers; link = link->next) {
         struct tv_worker *worker = TV_CONTAINER(link, struct tv_worker, all);
 
-        if (worker->is == TV_WORKER_BUSY)
+        if (worker->is == TV_WORKER_BUSY && (worker->task || supervisor->jobs_open > 0))
             tv_member_write_off(&worker->member);
     }
     if (supervisor->host && !supervisor->crew.told_closed &&
-        supervisor->crew.created == supervisor->crew.left)
+        supervisor->crew.created == supervisor->crew.leaving)
         bring(supervisor, 1, after);
     pool->leaving = true;
 }

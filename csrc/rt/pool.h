@@ -54,6 +54,7 @@ struct tv_pool {
     uint64_t takes_seen;          /* at the last look */
     uint32_t burst;               /* how many to bring next time */
     tv_ns look_ns;                /* the timer thread looks then */
+    tv_ns retry_ns;               /* no thread is started before: one could not be had */
     struct tv_worker *last_taker; /* whose body was started last; NULL: it has ended */
     unsigned processors;
     tv_ns cpu_ns, cpu_wall_ns;    /* the last sample */

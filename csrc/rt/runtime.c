@@ -33,6 +33,7 @@ static void init(struct tv_supervisor *supervisor, const struct tv_config *confi
     tv_list_init(&supervisor->closing);
     tv_sem_init(&supervisor->run_sem);
     tv_sem_init(&supervisor->timer_sem);
+    tv_sem_init(&supervisor->crew.alone);
     tv_bus_init(&supervisor->bus);
     tv_pool_init(&supervisor->pool);
     tv_core_init(&supervisor->core, &core_config);
@@ -71,6 +72,7 @@ static void fini(struct tv_supervisor *supervisor)
     tv_core_fini(&supervisor->core, free);
     tv_sem_fini(&supervisor->run_sem);
     tv_sem_fini(&supervisor->timer_sem);
+    tv_sem_fini(&supervisor->crew.alone);
     tv_lock_fini(&supervisor->lock);
     free(supervisor->timer_departed);
     free(supervisor);

@@ -163,6 +163,9 @@ struct tv_token *tv_task_renew_token(struct tv_task *task);
 /* Notes `job` for this hold's thread, or queues it for a worker. Call with the lock held. */
 void tv_job_post(struct tv_supervisor *supervisor, struct tv_job *job, struct tv_after *after);
 
+/* Leaves what this hold's thread has been noted for to another worker. Call with the lock held. */
+void tv_jobs_pass_on(struct tv_supervisor *supervisor, struct tv_after *after);
+
 /* The next queued job, or NULL. Call with the lock held. */
 struct tv_job *tv_job_take(struct tv_supervisor *supervisor);
 

@@ -163,20 +163,24 @@ static unsigned long thread_of(struct tv_supervisor *supervisor, const struct tv
 enum tv_err tv_stuck(struct tv_supervisor *supervisor, struct tv_stuck_task **tasks, size_t *count)
 {
     struct tv_stuck_task *made;
+    size_t n;
 
-    if (supervisor->stuck_failed)
-        return TV_NO_MEMORY;
-    made = malloc((supervisor->stuck_count + 1) * sizeof *made);
+    if (tv_is_forked(supervisor))
+        return TV_FORKED;
+    tv_lock_take(&supervisor->lock);
+    n = supervisor->stuck_list ? supervisor->stuck_count : 0; /* both stay as they are */
+    tv_lock_drop(&supervisor->lock);
+    made = supervisor->stuck_failed ? NULL : malloc((n + 1) * sizeof *made);
     if (!made)
         return TV_NO_MEMORY;
     tv_lock_take(&supervisor->lock);
-    for (size_t i = 0; i < supervisor->stuck_count; i++) {
+    for (size_t i = 0; i < n; i++) {
         made[i].name = tv_text_hold(supervisor->stuck_list[i].name);
         made[i].thread = thread_of(supervisor, made[i].name);
     }
-    *count = supervisor->stuck_count;
     tv_lock_drop(&supervisor->lock);
     *tasks = made;
+    *count = n;
     return TV_OK;
 }
 

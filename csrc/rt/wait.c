@@ -187,12 +187,22 @@ enum tv_err tv_wait_closed(struct tv_supervisor *supervisor, tv_ns deadline)
     return wait_closed(supervisor, NULL, deadline);
 }
 
-/* The flag outlives a post that came before the sleep, and a sleep that ended otherwise. */
+/*
+ * The flag outlives a post that came before the sleep, and a sleep that ended otherwise. Who is told
+ * takes both, so that one interrupt ends one wait; one that comes in between may end the next too.
+ */
 enum tv_err tv_run_wait(struct tv_supervisor *supervisor)
 {
-    if (atomic_exchange(&supervisor->interrupted, false))
+    enum tv_err err;
+
+    if (atomic_exchange(&supervisor->interrupted, false)) {
+        tv_sem_wait(&supervisor->run_sem, 0);
         return TV_INTERRUPTED;
-    return wait_closed(supervisor, &supervisor->run_sem, TV_NEVER);
+    }
+    err = wait_closed(supervisor, &supervisor->run_sem, TV_NEVER);
+    if (err == TV_INTERRUPTED)
+        atomic_store(&supervisor->interrupted, false);
+    return err;
 }
 
 void tv_interrupt(struct tv_supervisor *supervisor)

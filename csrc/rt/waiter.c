@@ -1,8 +1,29 @@
 #include "rt/waiter.h"
 
+/*
+ * The one thread that signal handlers interrupt sleeps on this semaphore instead of its waiter's
+ * own: a handler may run on any thread and at any moment, when the waiter's stack may be gone.
+ */
+static struct tv_sem interruptible_sem;
+static _Thread_local bool is_interruptible;
+
+void tv_wait_interruptibly(bool on)
+{
+    is_interruptible = on;
+    if (on)
+        tv_sem_wait(&interruptible_sem, 0);
+}
+
+void tv_interrupt_waits(void)
+{
+    tv_sem_post(&interruptible_sem);
+}
+
 void tv_waiter_init(struct tv_waiter *waiter, enum tv_waits_for waits_for)
 {
     *waiter = (struct tv_waiter){.waits_for = waits_for, .sem = &waiter->own};
+    if (is_interruptible)
+        waiter->sem = &interruptible_sem;
     tv_list_init(&waiter->link);
     tv_sem_init(&waiter->own);
 }

@@ -1,0 +1,269 @@
+/*
+ * rig.h: a core to step by hand.
+ *
+ * One core, tasks that are plain variables, and what a step brought as one line of text:
+ *
+ *     static struct rig rig;
+ *     rig_init(&rig, (struct tv_core_config){.defaults = RIG_OPTIONS});
+ *     rig_add(&rig, 0, &a, "a", RIG_OPTIONS);
+ *     CHECK_FX(&rig, "task_add_requested a, task_added a");
+ *
+ * An event is its kind, the task, /attempt, (reason), exit=code and its span: `task_failed a/1
+ * (execution failed: boom) exit=2 5ns`. Acts follow: `cancel a removed`, `settle a canceled`,
+ * `forget a`. Every step is followed by a check of all invariants: a test need not say what always
+ * holds.
+ */
+#ifndef RIG_H
+#define RIG_H
+
+#include "check.h"
+#include "core/core.h"
+
+#include <setjmp.h>
+
+#define RIG_TEXT 16384
+
+struct rig {
+    struct tv_core core;
+    tv_id ids;
+    struct tv_text *spare[2]; /* texts that the last result gave back; its effects borrow them */
+    char text[RIG_TEXT];
+};
+
+struct task {
+    struct tv_actor actor;
+    struct tv_options options;
+};
+
+/* Restarts on failure after 10 ns, for ever; a grace of 100 ns; no timeout. */
+#define RIG_OPTIONS                                                                      \
+    (struct tv_options)                                                                  \
+    {                                                                                    \
+        .restart = TV_RESTART_ON_FAILURE, .interval_ns = TV_NONE, .reset_after_ns = TV_NONE, \
+        .grace_ns = 100, .max_retries = TV_NONE,                                         \
+        .backoff = {.first_ns = 10, .max_ns = 10, .factor = 1.0, .jitter = TV_JITTER_NONE} \
+    }
+
+static inline void rig_init(struct rig *rig, struct tv_core_config config)
+{
+    memset(rig, 0, sizeof *rig);
+    tv_core_init(&rig->core, &config);
+}
+
+static inline void rig_fini(struct rig *rig)
+{
+    for (int i = 0; i < 2; i++)
+        tv_text_rele(rig->spare[i]);
+    tv_core_fini(&rig->core, free);
+}
+
+/* ---- what a step brought ------------------------------------------------------------------- */
+
+static inline const char *rig_event_name(uint8_t kind)
+{
+    static const char *const names[] = {
+#define X(name, text) text,
+        TV_EVENT_KINDS(X)
+#undef X
+    };
+
+    return names[kind];
+}
+
+static inline size_t rig_put_event(const struct tv_event *event, char *out, size_t room)
+{
+    size_t at = (size_t)snprintf(out, room, "%s", rig_event_name(event->kind));
+    char text[TV_REASON_MAX + 128], span[TV_DURATION_SIZE];
+
+    if (event->task)
+        at += (size_t)snprintf(out + at, room - at, " %s", event->task->bytes);
+    if (event->attempt)
+        at += (size_t)snprintf(out + at, room - at, "/%" PRIu64, event->attempt);
+    if (event->reason.kind != TV_REASON_NONE) {
+        size_t size = tv_reason_format(&event->reason, text, sizeof text);
+
+        at += (size_t)snprintf(out + at, room - at, " (%.*s)", (int)size, text);
+        if (event->reason.error.has_exit_code)
+            at += (size_t)snprintf(out + at, room - at, " exit=%" PRId32,
+                                   event->reason.error.exit_code);
+    }
+    if (event->span_ns) {
+        tv_duration_format(event->span_ns, span);
+        at += (size_t)snprintf(out + at, room - at, " %s", span);
+    }
+    return at;
+}
+
+static inline size_t rig_put_act(const struct tv_act *act, char *out, size_t room)
+{
+    static const char *const acts[] = {"cancel", "timeout", "settle", "forget"};
+    static const char *const reasons[] = {
+#define X(name, text) " " text,
+        TV_CANCEL_REASONS(X)
+#undef X
+    };
+    static const char *const outcomes[] = {
+#define X(name, text) " " text,
+        TV_OUTCOME_KINDS(X)
+#undef X
+    };
+    const char *more = act->kind == TV_ACT_CANCEL   ? reasons[act->actor->cancel_reason]
+                       : act->kind == TV_ACT_SETTLE ? outcomes[act->actor->outcome]
+                                                    : "";
+
+    return (size_t)snprintf(out, room, "%s %s%s", acts[act->kind], act->actor->name->bytes, more);
+}
+
+static inline const char *rig_effects(struct rig *rig)
+{
+    const struct tv_effects *fx = &rig->core.fx;
+    size_t at = 0;
+
+    rig->text[0] = '\0';
+    for (uint32_t i = 0; i < fx->events; i++) {
+        at += (size_t)snprintf(rig->text + at, RIG_TEXT - at, "%s", at ? ", " : "");
+        at += rig_put_event(&fx->event[i], rig->text + at, RIG_TEXT - at);
+    }
+    for (uint32_t i = 0; i < fx->acts; i++) {
+        at += (size_t)snprintf(rig->text + at, RIG_TEXT - at, "%s", at ? ", " : "");
+        at += rig_put_act(&fx->act[i], rig->text + at, RIG_TEXT - at);
+    }
+    return rig->text;
+}
+
+/* The effects of the last step against a line of text. */
+#define CHECK_FX(rig, wanted)                                                             \
+    do {                                                                                  \
+        const char *found_ = rig_effects(rig);                                            \
+        check_bytes(__FILE__, __LINE__, found_, strlen(found_), (wanted));                \
+    } while (0)
+
+/* ---- stepping ------------------------------------------------------------------------------ */
+
+static inline enum tv_step rig_step(struct rig *rig, tv_ns now, struct tv_input *in)
+{
+    enum tv_step answer;
+    const char *wrong;
+
+    while ((answer = tv_core_step(&rig->core, now, in)) == TV_STEP_SHORT) {
+        size_t size = tv_core_shortage(&rig->core);
+
+        CHECK(tv_core_give(&rig->core, malloc(size), size) == NULL);
+    }
+    wrong = answer == TV_STEP_BROKEN ? NULL : tv_core_check(&rig->core);
+    if (wrong)
+        check_failed(__FILE__, __LINE__, wrong);
+    return answer;
+}
+
+static inline enum tv_step rig_input(struct rig *rig, tv_ns now, enum tv_input_kind kind)
+{
+    struct tv_input in = {.kind = kind};
+
+    return rig_step(rig, now, &in);
+}
+
+/* Time alone, until nothing is pending. The effects are those of the last step. */
+static inline void rig_settle(struct rig *rig, tv_ns now)
+{
+    do
+        CHECK(rig_input(rig, now, TV_IN_TICK) != TV_STEP_BROKEN);
+    while (tv_core_deadline(&rig->core) <= now);
+}
+
+static inline void rig_task(struct rig *rig, struct task *task, const char *name,
+                            struct tv_options options)
+{
+    task->options = options;
+    tv_actor_init(&task->actor, ++rig->ids, tv_text_new(name, strlen(name)), &task->options);
+}
+
+static inline enum tv_step rig_add(struct rig *rig, tv_ns now, struct task *task, const char *name,
+                                   struct tv_options options)
+{
+    struct tv_input in = {.kind = TV_IN_ADD, .actor = &task->actor};
+
+    rig_task(rig, task, name, options);
+    return rig_step(rig, now, &in);
+}
+
+static inline enum tv_step rig_reserve(struct rig *rig, struct task *task, const char *name,
+                                       struct tv_list *batch)
+{
+    struct tv_input in = {.kind = TV_IN_RESERVE, .actor = &task->actor, .batch = batch};
+
+    rig_task(rig, task, name, RIG_OPTIONS);
+    return rig_step(rig, rig->core.now, &in);
+}
+
+/* Which task a worker got; NULL: none. */
+static inline struct tv_actor *rig_take(struct rig *rig, tv_ns now)
+{
+    struct tv_input in = {.kind = TV_IN_TAKE};
+
+    CHECK_EQ(rig_step(rig, now, &in), TV_STEP_OK);
+    return in.actor;
+}
+
+/* The body has ended: NONE, FAIL or FATAL with `text`, CANCELED. What is not taken is released. */
+static inline enum tv_step rig_end_with(struct rig *rig, tv_ns now, struct task *task,
+                                        struct tv_input in)
+{
+    enum tv_step answer;
+
+    in.kind = TV_IN_RESULT;
+    in.actor = &task->actor;
+    answer = rig_step(rig, now, &in);
+    for (int i = 0; i < 2; i++)
+        tv_text_rele(rig->spare[i]);
+    rig->spare[0] = in.spare;
+    rig->spare[1] = tv_error_text(&in.error);
+    return answer;
+}
+
+static inline enum tv_step rig_end(struct rig *rig, tv_ns now, struct task *task,
+                                   enum tv_error_kind kind, const char *text)
+{
+    struct tv_input in = {.error = {.kind = (uint8_t)kind}};
+
+    if (text)
+        in.error.text = tv_text_new_reason(text, strlen(text));
+    return rig_end_with(rig, now, task, in);
+}
+
+static inline enum tv_step rig_leave(struct rig *rig, tv_ns now, struct task *task,
+                                     enum tv_leave_style style)
+{
+    struct tv_input in = {.kind = TV_IN_LEAVE, .actor = &task->actor, .style = style};
+
+    return rig_step(rig, now, &in);
+}
+
+static inline enum tv_step rig_shutdown(struct rig *rig, tv_ns now, tv_ns grace)
+{
+    struct tv_input in = {.kind = TV_IN_SHUTDOWN, .grace_ns = grace};
+
+    return rig_step(rig, now, &in);
+}
+
+/* Releases what the host of a task owns once it is over. */
+static inline void rig_free(struct task *task)
+{
+    tv_text_rele(task->actor.name);
+    tv_text_rele(tv_error_text(&task->actor.error));
+}
+
+/* Runs `statement` as a step would: 1 where a check failed in it, else 0. */
+#define RIG_BREAKS(rig, broke, statement)      \
+    do {                                       \
+        jmp_buf door_;                         \
+        (rig)->core.door = &door_;             \
+        if (setjmp(door_) == 0) {              \
+            statement;                         \
+        } else {                               \
+            (broke) = 1;                       \
+        }                                      \
+        (rig)->core.door = NULL;               \
+    } while (0)
+
+#endif

@@ -1,0 +1,360 @@
+#include "rig.h"
+
+/* The step: whom it takes in, who is meant, what comes first. */
+
+static struct rig rig;
+static struct task a, b, c;
+
+static void begin(void)
+{
+    rig_init(&rig, (struct tv_core_config){.defaults = RIG_OPTIONS, .seed = 11});
+    a = b = c = (struct task){.actor = {.id = 0}};
+}
+
+static void done(void)
+{
+    rig_fini(&rig);
+    rig_free(&a);
+    rig_free(&b);
+    rig_free(&c);
+}
+
+static enum tv_step leave_name(const char *name, enum tv_leave_style style)
+{
+    static struct tv_text *text; /* lives as long as the effects that borrow it */
+    struct tv_input in = {.kind = TV_IN_LEAVE, .style = style};
+
+    tv_text_rele(text);
+    in.name = text = tv_text_new(name, strlen(name));
+    return rig_step(&rig, rig.core.now, &in);
+}
+
+static enum tv_step leave_id(tv_id id, enum tv_leave_style style)
+{
+    struct tv_input in = {.kind = TV_IN_LEAVE, .id = id, .style = style};
+
+    return rig_step(&rig, rig.core.now, &in);
+}
+
+/* ---- admission ----------------------------------------------------------------------------- */
+
+/* rule: R4.1 R6.4 */
+static void a_task_is_accepted_on_the_spot(void)
+{
+    begin();
+    CHECK_EQ(rig_add(&rig, 0, &a, "a", RIG_OPTIONS), TV_STEP_OK);
+    CHECK_FX(&rig, "task_add_requested a, task_added a");
+    CHECK_EQ(rig.core.fx.event[0].id, a.actor.id);
+    CHECK_EQ(rig.core.fx.event[1].id, a.actor.id);
+    CHECK_EQ(rig.core.live, 1);
+    done();
+}
+
+/* rule: R4.2 R6.4 */
+static void a_name_that_is_taken_is_refused_without_an_id(void)
+{
+    begin();
+    rig_add(&rig, 0, &a, "a", RIG_OPTIONS);
+    CHECK_EQ(rig_add(&rig, 0, &b, "a", RIG_OPTIONS), TV_STEP_EXISTS);
+    CHECK_FX(&rig, "task_add_requested a, task_added a (already_exists)");
+    CHECK_EQ(rig.core.fx.event[0].id, 0);
+    CHECK_EQ(rig.core.fx.event[1].id, 0);
+    CHECK_EQ(rig.core.live, 1);
+    CHECK_EQ(b.actor.state, TV_ACTOR_RESERVED);
+    done();
+}
+
+/* rule: R3.8 */
+static void what_was_refused_takes_no_place_in_the_order_of_acceptance(void)
+{
+    struct tv_options jitter = RIG_OPTIONS;
+    tv_ns delay[2];
+
+    jitter.backoff = (struct tv_backoff){TV_SECOND, TV_SECOND, 1.0, TV_JITTER_FULL};
+    for (int refused = 0; refused < 2; refused++) {
+        begin();
+        rig_add(&rig, 0, &a, "a", RIG_OPTIONS);
+        if (refused)
+            rig_add(&rig, 0, &b, "a", RIG_OPTIONS);
+        rig_add(&rig, 0, &c, "c", jitter);
+        rig_take(&rig, 0);
+        rig_take(&rig, 0);
+        rig_end(&rig, 0, &c, TV_ERROR_FAIL, "x");
+        delay[refused] = c.actor.delay_ns;
+        done();
+    }
+    CHECK_EQ(delay[0], delay[1]);
+}
+
+/* rule: R3.9 */
+static void what_one_task_draws_does_not_change_what_another_draws(void)
+{
+    struct tv_options jitter = RIG_OPTIONS;
+    tv_ns delay[2];
+
+    jitter.backoff = (struct tv_backoff){TV_SECOND, TV_SECOND, 1.0, TV_JITTER_FULL};
+    for (int first = 0; first < 2; first++) {
+        begin();
+        rig_add(&rig, 0, &a, "a", jitter);
+        rig_add(&rig, 0, &b, "b", jitter);
+        rig_take(&rig, 0);
+        rig_take(&rig, 0);
+        if (first)
+            rig_end(&rig, 0, &a, TV_ERROR_FAIL, "x");
+        rig_end(&rig, 0, &b, TV_ERROR_FAIL, "x");
+        delay[first] = b.actor.delay_ns;
+        CHECK(a.actor.delay_ns != b.actor.delay_ns);
+        done();
+    }
+    CHECK_EQ(delay[0], delay[1]);
+}
+
+/* ---- batches ------------------------------------------------------------------------------- */
+
+/* rule: R4.4 R4.6 */
+static void a_batch_is_accepted_before_any_of_it_starts(void)
+{
+    struct tv_list batch;
+    struct tv_input commit = {.kind = TV_IN_COMMIT, .batch = &batch};
+
+    tv_list_init(&batch);
+    begin();
+    CHECK_EQ(rig_reserve(&rig, &a, "a", &batch), TV_STEP_OK);
+    CHECK_EQ(rig_reserve(&rig, &b, "b", &batch), TV_STEP_OK);
+    CHECK_FX(&rig, "");
+    CHECK(rig_take(&rig, 0) == NULL);
+    CHECK_EQ(rig.core.live, 0);
+    CHECK_EQ(rig_step(&rig, 0, &commit), TV_STEP_OK);
+    CHECK_FX(&rig, "task_add_requested a, task_added a, task_add_requested b, task_added b");
+    CHECK(tv_list_empty(&batch) && rig.core.commit == NULL);
+    CHECK(rig_take(&rig, 0) == &a.actor && rig_take(&rig, 0) == &b.actor);
+    done();
+}
+
+/* rule: R4.4 R4.5 R4.6 */
+static void a_reserved_name_counts_as_taken_and_is_free_again(void)
+{
+    struct tv_list batch;
+    struct tv_input unreserve = {.kind = TV_IN_UNRESERVE, .actor = &a.actor};
+
+    tv_list_init(&batch);
+    begin();
+    rig_reserve(&rig, &a, "a", &batch);
+    CHECK_EQ(rig_reserve(&rig, &b, "a", &batch), TV_STEP_EXISTS);
+    CHECK_FX(&rig, "");
+    rig_free(&b);
+    CHECK_EQ(rig_add(&rig, 0, &b, "a", RIG_OPTIONS), TV_STEP_EXISTS);
+    CHECK_EQ(rig_step(&rig, 0, &unreserve), TV_STEP_OK);
+    CHECK_FX(&rig, "");
+    CHECK(tv_list_empty(&batch));
+    CHECK_EQ(rig_add(&rig, 0, &c, "a", RIG_OPTIONS), TV_STEP_OK);
+    done();
+}
+
+/* rule: R4.22 */
+static void a_reserved_task_cannot_be_removed_yet(void)
+{
+    struct tv_list batch;
+
+    tv_list_init(&batch);
+    begin();
+    rig_reserve(&rig, &a, "a", &batch);
+    CHECK_EQ(leave_name("a", TV_LEAVE_REMOVE), TV_STEP_UNKNOWN);
+    CHECK_FX(&rig, "task_remove_requested a, task_removed a (task_not_found)");
+    CHECK_EQ(rig_leave(&rig, 0, &a, TV_LEAVE_CANCEL), TV_STEP_UNKNOWN);
+    CHECK_FX(&rig, "");
+    done();
+}
+
+static void an_empty_batch_is_accepted_at_once(void)
+{
+    struct tv_list batch;
+    struct tv_input commit = {.kind = TV_IN_COMMIT, .batch = &batch};
+
+    tv_list_init(&batch);
+    begin();
+    CHECK_EQ(rig_step(&rig, 0, &commit), TV_STEP_OK);
+    CHECK_FX(&rig, "");
+    CHECK(rig.core.commit == NULL);
+    done();
+}
+
+/* ---- who is meant -------------------------------------------------------------------------- */
+
+/* rule: R4.20 R4.21 */
+static void a_handle_a_name_and_an_id_reach_the_same_task(void)
+{
+    begin();
+    rig_add(&rig, 0, &a, "a", RIG_OPTIONS);
+    rig_add(&rig, 0, &b, "b", RIG_OPTIONS);
+    rig_add(&rig, 0, &c, "c", RIG_OPTIONS);
+    CHECK_EQ(leave_name("b", TV_LEAVE_REMOVE), TV_STEP_OK);
+    CHECK_EQ(leave_id(a.actor.id, TV_LEAVE_REMOVE), TV_STEP_OK);
+    CHECK_EQ(rig_leave(&rig, 0, &c, TV_LEAVE_REMOVE), TV_STEP_OK);
+    CHECK_EQ(a.actor.state, TV_ACTOR_DONE);
+    CHECK_EQ(b.actor.state, TV_ACTOR_DONE);
+    CHECK_EQ(c.actor.state, TV_ACTOR_DONE);
+    done();
+}
+
+/* rule: R4.22 R4.23 R4.25 */
+static void only_the_removal_of_an_unknown_name_is_published(void)
+{
+    begin();
+    rig_add(&rig, 0, &a, "a", RIG_OPTIONS);
+    rig_leave(&rig, 0, &a, TV_LEAVE_REMOVE);
+    CHECK_EQ(leave_name("a", TV_LEAVE_REMOVE), TV_STEP_UNKNOWN);
+    CHECK_FX(&rig, "task_remove_requested a, task_removed a (task_not_found)");
+    CHECK_EQ(rig.core.fx.event[0].id, 0);
+    CHECK_EQ(rig.core.fx.event[1].id, 0);
+    CHECK_EQ(leave_name("a", TV_LEAVE_CANCEL), TV_STEP_UNKNOWN);
+    CHECK_FX(&rig, "");
+    CHECK_EQ(leave_id(a.actor.id, TV_LEAVE_REMOVE), TV_STEP_UNKNOWN);
+    CHECK_FX(&rig, "");
+    CHECK_EQ(leave_id(99, TV_LEAVE_CANCEL), TV_STEP_UNKNOWN);
+    CHECK_EQ(rig_leave(&rig, 0, &a, TV_LEAVE_REMOVE), TV_STEP_UNKNOWN);
+    CHECK_FX(&rig, "");
+    done();
+}
+
+/* ---- what is inherited --------------------------------------------------------------------- */
+
+/* rule: R0.28 */
+static void each_option_that_is_left_out_is_the_supervisors(void)
+{
+    static const struct tv_options own = {.inherits = 0};
+
+    begin();
+    rig_add(&rig, 0, &a, "a", own);
+    for (uint32_t bits = 0; bits <= TV_INHERIT_ALL; bits++) {
+        a.options.inherits = bits;
+        for (uint32_t bit = 1; bit <= TV_INHERIT_ALL; bit <<= 1)
+            CHECK(tv_core_options(&rig.core, &a.actor, (enum tv_inherit)bit) ==
+                  (bits & bit ? &rig.core.config.defaults : &a.options));
+    }
+    done();
+}
+
+/* ---- time ---------------------------------------------------------------------------------- */
+
+/* rule: R0.63 */
+static void now_never_goes_back(void)
+{
+    begin();
+    rig_add(&rig, 100, &a, "a", RIG_OPTIONS);
+    rig_take(&rig, 40);
+    CHECK_EQ(rig.core.now, 100);
+    CHECK_EQ(a.actor.started_ns, 100);
+    rig_end(&rig, 60, &a, TV_ERROR_NONE, NULL);
+    CHECK_EQ(rig.core.fx.event[0].span_ns, 0);
+    done();
+}
+
+/* rule: R0.60 R0.62 */
+static void timers_before_now_come_before_the_input_and_those_at_now_after_it(void)
+{
+    struct tv_options options = RIG_OPTIONS;
+
+    begin();
+    options.timeout_ns = 10;
+    rig_add(&rig, 0, &a, "a", options);
+    options.timeout_ns = 20;
+    rig_add(&rig, 0, &b, "b", options);
+    rig_add(&rig, 0, &c, "c", RIG_OPTIONS);
+    for (int i = 0; i < 3; i++)
+        rig_take(&rig, 0);
+    rig_end(&rig, 20, &c, TV_ERROR_NONE, NULL);
+    CHECK_FX(&rig, "timeout_hit a/1 10ns, task_stopped c/1 20ns, "
+                   "actor_exhausted c/1 (policy_exhausted_success), task_removed c, "
+                   "timeout_hit b/1 20ns, timeout a, settle c completed, forget c, timeout b");
+    done();
+}
+
+/* rule: R0.61 */
+static void timers_of_one_instant_come_in_the_order_of_arming(void)
+{
+    struct tv_options options = RIG_OPTIONS;
+
+    begin();
+    options.timeout_ns = 10;
+    rig_add(&rig, 0, &a, "a", options);
+    rig_add(&rig, 0, &b, "b", options);
+    rig_take(&rig, 0);
+    rig_take(&rig, 0);
+    rig_settle(&rig, 10);
+    CHECK_FX(&rig, "timeout_hit a/1 10ns, timeout_hit b/1 10ns, timeout a, timeout b");
+    done();
+}
+
+/* A worker brings the same input again and again: what it got before is not what it gets now. */
+static void a_take_of_nothing_gives_nothing(void)
+{
+    struct tv_input in = {.kind = TV_IN_TAKE};
+
+    begin();
+    rig_add(&rig, 0, &a, "a", RIG_OPTIONS);
+    CHECK_EQ(rig_step(&rig, 0, &in), TV_STEP_OK);
+    CHECK(in.actor == &a.actor);
+    CHECK_EQ(rig_step(&rig, 0, &in), TV_STEP_OK);
+    CHECK(in.actor == NULL);
+    CHECK_FX(&rig, "");
+    done();
+}
+
+static void the_deadline_is_that_of_the_first_timer(void)
+{
+    struct tv_options options = RIG_OPTIONS;
+
+    begin();
+    CHECK_EQ(tv_core_deadline(&rig.core), TV_NEVER);
+    options.timeout_ns = 10;
+    rig_add(&rig, 5, &a, "a", options);
+    CHECK_EQ(tv_core_deadline(&rig.core), TV_NEVER);
+    rig_take(&rig, 5);
+    CHECK_EQ(tv_core_deadline(&rig.core), 15);
+    rig_settle(&rig, 15);
+    CHECK_EQ(tv_core_deadline(&rig.core), TV_NEVER);
+    done();
+}
+
+/* ---- nobody listens ------------------------------------------------------------------------ */
+
+/* rule: R4.32 */
+static void where_nobody_listens_the_same_happens(void)
+{
+    begin();
+    rig.core.fx.mute = true;
+    rig_add(&rig, 0, &a, "a", RIG_OPTIONS);
+    CHECK_EQ(rig.core.fx.events, 2);
+    rig_take(&rig, 0);
+    rig_end(&rig, 0, &a, TV_ERROR_NONE, NULL);
+    CHECK_EQ(rig.core.fx.events, 3);
+    CHECK_EQ(rig.core.fx.acts, 2);
+    CHECK_EQ(a.actor.outcome, TV_OUTCOME_COMPLETED);
+    done();
+}
+
+int main(int argc, char **argv)
+{
+    static const struct check_test tests[] = {
+        TEST(a_task_is_accepted_on_the_spot),
+        TEST(a_name_that_is_taken_is_refused_without_an_id),
+        TEST(what_was_refused_takes_no_place_in_the_order_of_acceptance),
+        TEST(what_one_task_draws_does_not_change_what_another_draws),
+        TEST(a_batch_is_accepted_before_any_of_it_starts),
+        TEST(a_reserved_name_counts_as_taken_and_is_free_again),
+        TEST(a_reserved_task_cannot_be_removed_yet),
+        TEST(an_empty_batch_is_accepted_at_once),
+        TEST(a_handle_a_name_and_an_id_reach_the_same_task),
+        TEST(only_the_removal_of_an_unknown_name_is_published),
+        TEST(each_option_that_is_left_out_is_the_supervisors),
+        TEST(now_never_goes_back),
+        TEST(timers_before_now_come_before_the_input_and_those_at_now_after_it),
+        TEST(timers_of_one_instant_come_in_the_order_of_arming),
+        TEST(a_take_of_nothing_gives_nothing),
+        TEST(the_deadline_is_that_of_the_first_timer),
+        TEST(where_nobody_listens_the_same_happens),
+    };
+
+    return CHECK_RUN(tests, argc, argv);
+}
