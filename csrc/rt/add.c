@@ -236,6 +236,8 @@ enum tv_err tv_commit(struct tv_batch *batch)
     struct tv_input tick = {.kind = TV_IN_TICK};
     enum tv_step answer;
 
+    if (tv_is_forked(supervisor))
+        return TV_FORKED;
     hold_all(batch);
     answer = tv_rt_input(supervisor, &in, TV_ATTACHED);
     if (answer == TV_STEP_OK) {
@@ -250,6 +252,8 @@ enum tv_err tv_commit(struct tv_batch *batch)
 
 void tv_unreserve(struct tv_batch *batch)
 {
+    if (tv_is_forked(batch->supervisor))
+        return;
     unreserve(batch, 1);
     free_batch(batch);
 }

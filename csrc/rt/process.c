@@ -129,6 +129,8 @@ enum tv_err tv_exit_wait(tv_ns deadline)
         if (err == TV_BROKEN)
             err = TV_OK;
     }
+    if (err == TV_OK)
+        tv_reap(); /* those of supervisors that have left the list themselves */
     return err;
 }
 

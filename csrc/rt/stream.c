@@ -108,9 +108,9 @@ static enum tv_err look(struct tv_stream *stream, struct tv_event *event, uint64
     }
     if (tv_receiver_take(&stream->supervisor->bus, receiver, event))
         return TV_OK;
-    if (receiver->ended)
-        return TV_ENDED;
-    return stream->supervisor->core.broken ? TV_BROKEN : TV_TIMEOUT;
+    if (stream->supervisor->core.broken)
+        return TV_BROKEN;
+    return receiver->ended ? TV_ENDED : TV_TIMEOUT;
 }
 
 enum tv_err tv_stream_next(struct tv_stream *stream, tv_ns deadline, struct tv_event *event,

@@ -60,9 +60,9 @@ enum tv_err tv_subscribe(struct tv_supervisor *supervisor, const struct tv_subsc
 
     if (!made)
         return TV_NO_MEMORY;
-    if (tv_is_serving(supervisor)) {
+    if (tv_is_forked(supervisor) || tv_is_serving(supervisor)) {
         free(made);
-        return TV_ALREADY_RUNNING;
+        return tv_is_forked(supervisor) ? TV_FORKED : TV_ALREADY_RUNNING;
     }
     name = unique_name(supervisor, subscriber->name);
     err = name ? tv_receiver_init(&made->receiver, TV_RECEIVER_SUBSCRIBER, name,

@@ -128,7 +128,10 @@ static void complete(struct tv_supervisor *supervisor)
     tv_rt_drop(supervisor, &after);
 }
 
-/* The thread hands itself in before it tells anybody, so who is told can join it. */
+/*
+ * The thread hands itself in before it tells anybody, so who is told can join it; and it is among
+ * the running supervisors until then, so who waits for the end of the process is told too.
+ */
 static void *timer_main(void *arg)
 {
     struct tv_supervisor *supervisor = arg;
@@ -138,11 +141,11 @@ static void *timer_main(void *arg)
     run_until_closed(supervisor);
     if (!supervisor->core.broken)
         close_threads(supervisor);
-    tv_process_leave(&supervisor->running);
     departed = supervisor->timer_departed;
     supervisor->timer_departed = NULL;
     tv_depart(departed);
     complete(supervisor);
+    tv_process_leave(&supervisor->running);
     tv_supervisor_rele(supervisor);
     return NULL;
 }

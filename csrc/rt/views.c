@@ -197,6 +197,9 @@ void tv_counters(struct tv_supervisor *supervisor, struct tv_counters *counters)
 {
     uint64_t idle = 0;
 
+    *counters = (struct tv_counters){.published = 0};
+    if (tv_is_forked(supervisor))
+        return;
     tv_lock_take(&supervisor->lock);
     for (struct tv_list *link = supervisor->pool.idle.next; link != &supervisor->pool.idle;
          link = link->next)

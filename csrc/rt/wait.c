@@ -131,7 +131,7 @@ enum tv_err tv_rt_shutdown(struct tv_supervisor *supervisor, tv_ns grace_ns, boo
     if (tv_is_forked(supervisor))
         return TV_FORKED;
     if (grace_ns == TV_NONE && !tv_is_open(supervisor))
-        return TV_OK;
+        in.kind = TV_IN_TICK; /* nothing changes, but a broken core says so */
     in.grace_ns = grace_ns == TV_NONE ? supervisor->config.defaults.grace_ns : grace_ns;
     return tv_rt_input(supervisor, &in, caller) == TV_STEP_BROKEN ? TV_BROKEN : TV_OK;
 }
@@ -215,6 +215,8 @@ enum tv_verdict_kind tv_verdict(struct tv_supervisor *supervisor, tv_ns *grace_n
 {
     enum tv_verdict_kind verdict;
 
+    if (tv_is_forked(supervisor))
+        return TV_NO_VERDICT;
     tv_lock_take(&supervisor->lock);
     verdict = (enum tv_verdict_kind)supervisor->core.shutdown.verdict;
     *grace_ns = supervisor->core.shutdown.grace_ns;

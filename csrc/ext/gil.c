@@ -1,0 +1,41 @@
+/*
+ * gil.c: waiting without holding up Python, and without missing a signal.
+ *
+ * A wait is detached and ends when a signal has come; only attached can the signal's handler run,
+ * and what it raises leaves the call. The signals are looked at after the watch for them has begun,
+ * so none falls between the look and the sleep. The deadline is absolute, so signals do not make it
+ * later.
+ */
+#include "ext/ext.h"
+
+static int wait_watched(tv_py_wait_function *wait, void *arg, tv_ns deadline, enum tv_err *err)
+{
+    int raised;
+
+    tv_py_signals_watch();
+    raised = PyErr_CheckSignals();
+    if (raised == 0) {
+        Py_BEGIN_ALLOW_THREADS
+        *err = wait(arg, deadline);
+        Py_END_ALLOW_THREADS
+    }
+    tv_py_signals_unwatch();
+    return raised;
+}
+
+int tv_py_wait(tv_py_wait_function *wait, void *arg, tv_ns timeout, enum tv_err *err)
+{
+    tv_ns deadline = TV_NEVER;
+
+    if (timeout == 0)
+        deadline = 0;
+    else if (timeout != TV_NONE)
+        deadline = tv_after(tv_now(), timeout);
+    do {
+        if (wait_watched(wait, arg, deadline, err) < 0)
+            return -1;
+    } while (*err == TV_INTERRUPTED);
+    if (*err == TV_WAITS_FOR_ITSELF && timeout == 0)
+        *err = TV_TIMEOUT;
+    return 0;
+}

@@ -1,0 +1,269 @@
+/*
+ * objects.h: the objects whose insides more than one file works on.
+ *
+ * Who owns whom. A Core owns the runtime's supervisor; while that runs the runtime owns one
+ * reference to the Core, given back in host->closed. Supervisor and SupervisorHandle are facades of
+ * a Core, which counts them: without one, nobody can ask for the shutdown any more. A TaskHandle
+ * owns its task, and the task owns one reference to the handle, from its acceptance until
+ * host->forgotten.
+ */
+#ifndef TV_EXT_OBJECTS_H
+#define TV_EXT_OBJECTS_H
+
+#include "ext/ext.h"
+
+#include <stdatomic.h>
+
+/* ---- core_type.c --------------------------------------------------------------------------- */
+
+struct tv_py_core {
+    PyObject_HEAD
+    struct tv_py_state *state;
+    struct tv_supervisor *supervisor;
+    PyInterpreterState *interpreter;
+    enum tv_restart_kind restart;          /* what a spec inherits */
+    struct tv_py_subscriber *subscribers;
+    size_t subscriber_count;
+    PyObject *stacks;                      /* {name: text} of the verdict; NULL: none */
+    atomic_int facades;
+    atomic_bool told;                      /* somebody was raised the verdict */
+};
+
+/* A Supervisor and a SupervisorHandle. */
+struct tv_py_facade {
+    PyObject_HEAD
+    struct tv_py_core *core;
+    bool counted;
+};
+
+/* A Core of its own supervisor, not served; `config` is a SupervisorConfig. */
+struct tv_py_core *tv_py_core_new(struct tv_py_state *state, PyObject *config,
+                                  PyObject *subscribers);
+
+/* A facade of `type`, counted. */
+PyObject *tv_py_facade_new(PyTypeObject *type, struct tv_py_core *core);
+
+/* The slots that both facades share. */
+int tv_py_facade_traverse(PyObject *self, visitproc visit, void *arg);
+void tv_py_facade_finalize(PyObject *self);
+void tv_py_facade_dealloc(PyObject *self);
+
+static inline struct tv_py_core *tv_py_core_of(PyObject *facade)
+{
+    return ((struct tv_py_facade *)facade)->core;
+}
+
+/* Is it of any use to ask? ShuttingDown past the end of the process, RuntimeError after a fork. */
+int tv_py_core_check(struct tv_py_core *core);
+
+/* Serves: registers the exit hook, gives the runtime its reference. */
+int tv_py_core_serve(struct tv_py_core *core);
+
+/*
+ * The error of the verdict, once it has closed: NULL with no exception set where all has stopped in
+ * time, NULL with one set where it cannot be made.
+ */
+PyObject *tv_py_core_verdict(struct tv_py_core *core);
+
+/* Raises the verdict if it is an error, and notes that it was told. */
+int tv_py_core_raise_verdict(struct tv_py_core *core);
+
+/* Adds the verdict, if it is an error, as a note to an exception. */
+int tv_py_core_note_verdict(struct tv_py_core *core, PyObject *exception);
+
+/* shutdown(grace, wait): TV_NONE is the config's. */
+int tv_py_core_shutdown(struct tv_py_core *core, tv_ns grace_ns, bool wait);
+
+/* The __exit__ of both facades, METH_FASTCALL. */
+PyObject *tv_py_facade_exit(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+
+/* ---- config.c ------------------------------------------------------------------------------ */
+
+/* What a SupervisorConfig says. */
+int tv_py_config(struct tv_py_state *state, PyObject *object, struct tv_config *config);
+
+/* What a RestartPolicy, a BackoffPolicy says. */
+int tv_py_restart(PyObject *policy, struct tv_options *options);
+int tv_py_backoff(struct tv_py_state *state, PyObject *policy, struct tv_backoff *backoff);
+
+/* ---- host.c -------------------------------------------------------------------------------- */
+
+/* The host of a Core's supervisor; its arg is the Core. NULL: an exception is set. */
+const struct tv_host *tv_py_host(void);
+
+/* ---- spec_type.c, spec_new.c, signature.c -------------------------------------------------- */
+
+/* The parameters of TaskSpec, in the order in which a spec is made from values of them. */
+enum tv_py_spec_field {
+    TV_PY_SPEC_FN,
+    TV_PY_SPEC_NAME,
+    TV_PY_SPEC_ARGS,
+    TV_PY_SPEC_KWARGS,
+    TV_PY_SPEC_BACKOFF,
+    TV_PY_SPEC_TIMEOUT,
+    TV_PY_SPEC_MAX_RETRIES,
+    TV_PY_SPEC_RESET_AFTER,
+    TV_PY_SPEC_GRACE,
+    TV_PY_SPEC_RESTART,
+};
+#define TV_PY_SPEC_FIELDS (TV_PY_SPEC_RESTART + 1)
+#define TV_PY_SPEC_OPTION_NAMES                                                              \
+    "name", "args", "kwargs", "backoff", "timeout", "max_retries", "reset_after", "grace"
+
+struct tv_py_spec {
+    PyObject_HEAD
+    struct tv_spec spec;         /* what the runtime borrows; its arg is this object */
+    struct tv_text *name;
+    PyObject *fn;
+    PyObject *args;              /* a tuple */
+    PyObject *kwargs;            /* a dict of its own; NULL: empty */
+    PyObject *kwnames;           /* its keys, a tuple; NULL with it */
+    PyObject **values;           /* args, then the values of kwargs, borrowed from them */
+    PyObject *restart, *backoff; /* the policies; NULL: inherited */
+    tv_ns timeout_ns;            /* as given; TV_NONE: None, or inherited */
+    bool takes_ctx;
+};
+
+/* A spec from values of its parameters; NULL where left out. */
+PyObject *tv_py_spec_make(PyTypeObject *type, PyObject *const *values);
+
+/* Constructors: TaskSpec(), once(), restartable(), periodic(). */
+PyObject *tv_py_spec_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
+PyObject *tv_py_spec_once(PyObject *type, PyObject *const *args, Py_ssize_t nargs,
+                          PyObject *kwnames);
+PyObject *tv_py_spec_restartable(PyObject *type, PyObject *const *args, Py_ssize_t nargs,
+                                 PyObject *kwnames);
+PyObject *tv_py_spec_periodic(PyObject *type, PyObject *const *args, Py_ssize_t nargs,
+                              PyObject *kwnames);
+
+/* signature.c. Can `fn` be called so? TypeError if not. Does it take the context first? */
+int tv_py_signature(struct tv_py_state *state, PyObject *fn, PyObject *args, PyObject *kwargs,
+                    bool *takes_ctx);
+
+/* signature.c. The name that a callable goes by. */
+struct tv_text *tv_py_default_name(struct tv_py_state *state, PyObject *fn);
+
+/* ---- taskhandle_type.c --------------------------------------------------------------------- */
+
+/*
+ * `spec` and `context` are there until host->forgotten. `result` and `traceback` are the worker's
+ * while an attempt runs, and read by others only once the task is done, and then never where the
+ * outcome is ABANDONED. `callbacks` and `outcome` are guarded by the handle's critical section.
+ * Untracked until host->forgotten: until then the runtime's reference keeps it alive anyway.
+ */
+struct tv_py_handle {
+    PyObject_HEAD
+    struct tv_task *task;      /* held; NULL until it is accepted */
+    struct tv_py_core *core;   /* borrowed until host->forgotten */
+    struct tv_py_spec *spec;
+    PyObject *context;         /* of contextvars */
+    PyObject *result;          /* what the last attempt returned (NULL: None) or raised */
+    PyObject *traceback;       /* of what it raised, as it left the body */
+    PyObject *callbacks;       /* a list; NULL: none */
+    PyObject *outcome;         /* the TaskOutcome, once somebody has asked */
+    PyObject *weakrefs;
+    bool raised;
+    bool enters_own_context;
+};
+
+/* A handle without a task. Holds `spec` and `context`. */
+struct tv_py_handle *tv_py_handle_new(struct tv_py_core *core, struct tv_py_spec *spec,
+                                      PyObject *context);
+
+/* The task that it is the handle of; takes a reference of it. */
+void tv_py_handle_accept(struct tv_py_handle *self, struct tv_task *task);
+
+/* The same, borrowed, told by a thread of the runtime that may be ahead of the one that adds. */
+void tv_py_handle_show(struct tv_py_handle *self, struct tv_task *task);
+
+/* The TaskOutcome of a task that is done. */
+PyObject *tv_py_handle_outcome(struct tv_py_handle *self);
+
+/* callbacks.c. Calls the done callbacks. */
+void tv_py_handle_run_callbacks(struct tv_py_state *state, struct tv_py_handle *self);
+
+PyObject *tv_py_handle_add_done_callback(PyObject *self, PyObject *fn);
+
+/* The task is over: drops what it does not need any more. */
+void tv_py_handle_forget(struct tv_py_handle *self);
+
+/* await.c: __await__ of a handle. */
+PyObject *tv_py_handle_await(PyObject *self);
+PyObject *tv_py_handle_result(struct tv_py_handle *self);
+
+/* leave.c. remove() and cancel(), of a supervisor and of a handle; `timeout` may be NULL. */
+PyObject *tv_py_remove(struct tv_py_state *state, struct tv_supervisor *supervisor,
+                       PyObject *task);
+PyObject *tv_py_cancel(struct tv_py_state *state, struct tv_supervisor *supervisor,
+                       PyObject *task, PyObject *timeout);
+
+/*
+ * leave.c. Which task is meant by a TaskHandle, an id or a name: 1, or 0 where there can be none.
+ * `text` is the name's, to be released.
+ */
+int tv_py_target(struct tv_py_state *state, struct tv_supervisor *supervisor, PyObject *task,
+                 struct tv_target *target);
+
+/* ---- call.c, context_type.c ---------------------------------------------------------------- */
+
+/* A body that this thread runs. */
+struct tv_py_call {
+    struct tv_py_state *state;
+    struct tv_py_core *core; /* borrowed: it lives as long as a body runs */
+    struct tv_task *task;
+    PyObject *context;       /* the TaskContext; NULL: nobody has asked */
+};
+extern _Thread_local struct tv_py_call *tv_py_running;
+
+void tv_py_call_body(struct tv_task *task, void *arg, struct tv_result *result);
+
+/* The call's TaskContext, borrowed; made at the first time. */
+PyObject *tv_py_call_context(struct tv_py_call *call);
+
+/* The body has ended: what is kept of its context by others must not look at the next attempt. */
+void tv_py_context_end(struct tv_py_call *call);
+
+/* ---- add.c --------------------------------------------------------------------------------- */
+
+/* Tasks that are reserved and not yet accepted. */
+struct tv_py_batch {
+    struct tv_py_core *core;
+    size_t count;
+    struct tv_request *requests;   /* each with its handle as `user` and a name held */
+    struct tv_task **tasks;
+    struct tv_batch *batch;
+};
+
+/* Reserves: all or none. `names` NULL or None: the specs' own. */
+int tv_py_batch_reserve(struct tv_py_batch *batch, struct tv_py_core *core, PyObject *specs,
+                        PyObject *names);
+
+/* Accepts them, all or none; the batch is empty then, either way. NULL, or a list of handles. */
+PyObject *tv_py_batch_commit(struct tv_py_batch *batch);
+
+/* Lets go of what has not been accepted. An empty batch is left alone. */
+void tv_py_batch_drop(struct tv_py_batch *batch);
+
+/* add(spec, name=None); `name` may be NULL. */
+PyObject *tv_py_add(struct tv_py_core *core, PyObject *spec, PyObject *name);
+
+/* ---- views.c ------------------------------------------------------------------------------- */
+
+/* Sorted names of all that are registered, or of those with a body running. */
+PyObject *tv_py_view_names(struct tv_py_core *core, bool alive);
+PyObject *tv_py_view_tasks(struct tv_py_core *core);
+PyObject *tv_py_view_subscribers(struct tv_py_core *core);
+
+/* ---- run.c, exit.c ------------------------------------------------------------------------- */
+
+/* Supervisor.run. */
+PyObject *tv_py_run(struct tv_py_core *core, PyObject *specs, bool handle_signals);
+
+/* Is this Python's main thread? -1: exception. */
+int tv_py_is_main_thread(void);
+
+/* exit.c. At import; before the first thread. */
+int tv_py_exit_install(void);
+int tv_py_exit_register(struct tv_py_state *state);
+
+#endif

@@ -1,0 +1,382 @@
+/*
+ * taskhandle_type.c: TaskHandle, what a caller has of a task.
+ *
+ * A handle is a GC type allocated untracked: while the task lives, the runtime's reference keeps
+ * it alive, and no collection would find it. It is tracked when the task is over, and only if what
+ * it then holds can be part of a cycle.
+ */
+#include "ext/objects.h"
+
+#include <structmember.h>
+
+struct tv_py_handle *tv_py_handle_new(struct tv_py_core *core, struct tv_py_spec *spec,
+                                      PyObject *context)
+{
+    struct tv_py_handle *self = PyObject_GC_New(struct tv_py_handle, core->state->taskhandle_type);
+
+    if (!self)
+        return NULL;
+    self->task = NULL;
+    self->core = core;
+    self->spec = (struct tv_py_spec *)Py_NewRef(spec);
+    self->context = Py_NewRef(context);
+    self->result = self->traceback = self->callbacks = self->outcome = self->weakrefs = NULL;
+    self->raised = self->enters_own_context = false;
+    return self;
+}
+
+/* Both store the same pointer; where there is no GIL they may do so at one time. */
+void tv_py_handle_show(struct tv_py_handle *self, struct tv_task *task)
+{
+#ifdef Py_GIL_DISABLED
+    __atomic_store_n(&self->task, task, __ATOMIC_RELAXED);
+#else
+    self->task = task;
+#endif
+}
+
+void tv_py_handle_accept(struct tv_py_handle *self, struct tv_task *task)
+{
+    tv_py_handle_show(self, task);
+}
+
+static int handle_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    struct tv_py_handle *self = (struct tv_py_handle *)object;
+
+    Py_VISIT(Py_TYPE(object));
+    Py_VISIT(self->spec);
+    Py_VISIT(self->context);
+    Py_VISIT(self->result);
+    Py_VISIT(self->traceback);
+    Py_VISIT(self->callbacks);
+    Py_VISIT(self->outcome);
+    return 0;
+}
+
+static int handle_clear(PyObject *object)
+{
+    struct tv_py_handle *self = (struct tv_py_handle *)object;
+
+    Py_CLEAR(self->spec);
+    Py_CLEAR(self->context);
+    Py_CLEAR(self->traceback);
+    Py_CLEAR(self->result);
+    Py_CLEAR(self->callbacks);
+    Py_CLEAR(self->outcome);
+    return 0;
+}
+
+static void handle_dealloc(PyObject *object)
+{
+    struct tv_py_handle *self = (struct tv_py_handle *)object;
+    PyTypeObject *type = Py_TYPE(object);
+
+    PyObject_GC_UnTrack(object);
+    if (self->weakrefs)
+        PyObject_ClearWeakRefs(object);
+    handle_clear(object);
+    if (self->task)
+        tv_task_rele(self->task);
+    PyObject_GC_Del(object);
+    Py_DECREF(type);
+}
+
+static bool can_be_in_a_cycle(PyObject *object)
+{
+    return object && PyObject_IS_GC(object);
+}
+
+/* The runtime's reference is dropped last: it may be the last one. */
+void tv_py_handle_forget(struct tv_py_handle *self)
+{
+    PyObject *spec = (PyObject *)self->spec;
+    PyObject *context = self->context;
+    struct tv_outcome outcome;
+
+    self->spec = NULL;
+    self->context = NULL;
+    Py_DECREF(spec);
+    Py_DECREF(context);
+    tv_task_outcome(self->task, &outcome);
+    if (outcome.kind == TV_OUTCOME_ABANDONED) {
+        Py_CLEAR(self->traceback);
+        Py_CLEAR(self->result);
+    }
+    if (can_be_in_a_cycle(self->result))
+        PyObject_GC_Track(self);
+    Py_DECREF(self);
+}
+
+/* ---- the outcome --------------------------------------------------------------------------- */
+
+static PyObject *optional_int(bool is_there, long value)
+{
+    return is_there ? PyLong_FromLong(value) : Py_NewRef(Py_None);
+}
+
+static PyObject *make_outcome(struct tv_py_handle *self)
+{
+    struct tv_py_state *state = tv_py_state_of((PyObject *)self);
+    PyObject *value = Py_None, *exception = Py_None;
+    PyObject *kind, *reason, *code, *attempts, *made = NULL;
+    struct tv_outcome outcome;
+
+    tv_task_outcome(self->task, &outcome);
+    if (outcome.kind != TV_OUTCOME_ABANDONED && self->result)
+        *(self->raised ? &exception : &value) = self->result;
+    kind = tv_py_member(state->OutcomeKind, (int)outcome.kind);
+    reason = tv_py_reason(&outcome.reason);
+    code = optional_int(outcome.has_exit_code, outcome.exit_code);
+    attempts = PyLong_FromUnsignedLongLong(outcome.attempts);
+    if (reason && code && attempts)
+        made = PyObject_CallFunctionObjArgs(state->TaskOutcome, kind, value, exception, reason,
+                                            code, attempts, NULL);
+    Py_XDECREF(attempts);
+    Py_XDECREF(code);
+    Py_XDECREF(reason);
+    Py_DECREF(kind);
+    return made;
+}
+
+/* All who ask get the same one. Made outside the critical section, as that runs Python. */
+PyObject *tv_py_handle_outcome(struct tv_py_handle *self)
+{
+    PyObject *outcome, *made;
+
+    Py_BEGIN_CRITICAL_SECTION(self);
+    outcome = Py_XNewRef(self->outcome);
+    Py_END_CRITICAL_SECTION();
+    if (outcome)
+        return outcome;
+    made = make_outcome(self);
+    if (!made)
+        return NULL;
+    Py_BEGIN_CRITICAL_SECTION(self);
+    if (!self->outcome)
+        self->outcome = Py_NewRef(made);
+    outcome = Py_NewRef(self->outcome);
+    Py_END_CRITICAL_SECTION();
+    Py_DECREF(made);
+    return outcome;
+}
+
+static enum tv_err wait_outcome(void *arg, tv_ns deadline)
+{
+    return tv_task_wait(arg, deadline);
+}
+
+static const struct tv_py_params outcome_params = {"outcome", 0, 1, 1, {"timeout"}};
+static const struct tv_py_params result_params = {"result", 0, 1, 1, {"timeout"}};
+
+/* Waits until the task has its outcome. */
+static int wait_done(struct tv_py_handle *self, const struct tv_py_params *params,
+                     PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *timeout;
+    enum tv_err err = TV_OK;
+    tv_ns ns;
+
+    if (tv_py_parse(params, args, nargs, kwnames, &timeout) < 0 ||
+        tv_py_timeout(timeout, "timeout", &ns) < 0)
+        return -1;
+    if (!tv_task_done(self->task) && tv_py_wait(wait_outcome, self->task, ns, &err) < 0)
+        return -1;
+    if (err == TV_OK)
+        return 0;
+    if (err == TV_TIMEOUT)
+        PyErr_SetString(PyExc_TimeoutError, "the task has not ended in time");
+    else
+        tv_py_raise(tv_py_state_of((PyObject *)self), err,
+                    "outcome() and result() would wait for their own caller; add_done_callback() "
+                    "does not wait");
+    return -1;
+}
+
+PyDoc_STRVAR(outcome_doc,
+             "outcome($self, /, timeout=None)\n--\n\n"
+             "Wait until the task has ended and return its TaskOutcome, however it ended.\n\n"
+             "timeout: seconds to wait at most; None waits for ever.\n"
+             "Raises TimeoutError if it has not ended in time, RuntimeError where it could only\n"
+             "wait for its own caller.");
+
+static PyObject *handle_outcome(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                                PyObject *kwnames)
+{
+    struct tv_py_handle *handle = (struct tv_py_handle *)self;
+
+    if (wait_done(handle, &outcome_params, args, nargs, kwnames) < 0)
+        return NULL;
+    return tv_py_handle_outcome(handle);
+}
+
+/* Raises what the body raised, with the traceback it left the body with, however often. */
+static PyObject *raise_result(struct tv_py_handle *self)
+{
+    PyObject *traceback = self->traceback ? self->traceback : Py_None;
+
+    if (PyException_SetTraceback(self->result, traceback) < 0)
+        return NULL;
+    tv_py_put_exception(Py_NewRef(self->result));
+    return NULL;
+}
+
+PyObject *tv_py_handle_result(struct tv_py_handle *self)
+{
+    struct tv_py_state *state = tv_py_state_of((PyObject *)self);
+    PyObject *object;
+    struct tv_outcome outcome;
+
+    tv_task_outcome(self->task, &outcome);
+    if (outcome.kind == TV_OUTCOME_COMPLETED)
+        return Py_NewRef(self->result ? self->result : Py_None);
+    if ((outcome.kind == TV_OUTCOME_FAILED || outcome.kind == TV_OUTCOME_FATAL) &&
+        !outcome.timed_out && self->raised &&
+        PyObject_TypeCheck(self->result, (PyTypeObject *)PyExc_Exception))
+        return raise_result(self);
+    object = tv_py_handle_outcome(self);
+    if (object)
+        tv_py_raise_new(state->OutcomeError, "(O)", object);
+    Py_XDECREF(object);
+    return NULL;
+}
+
+PyDoc_STRVAR(result_doc,
+             "result($self, /, timeout=None)\n--\n\n"
+             "Wait until the task has ended and return the value of its last attempt.\n\n"
+             "timeout: seconds to wait at most; None waits for ever.\n"
+             "Raises what the last attempt raised if the task ended failed or fatal by it;\n"
+             "OutcomeError for every other end but a completed one; TimeoutError if it has not\n"
+             "ended in time, RuntimeError where it could only wait for its own caller.");
+
+static PyObject *handle_result(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                               PyObject *kwnames)
+{
+    struct tv_py_handle *handle = (struct tv_py_handle *)self;
+
+    if (wait_done(handle, &result_params, args, nargs, kwnames) < 0)
+        return NULL;
+    return tv_py_handle_result(handle);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------ */
+
+PyDoc_STRVAR(done_doc, "done($self, /)\n--\n\nTell whether the task has its outcome.");
+
+static PyObject *handle_done(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(tv_task_done(((struct tv_py_handle *)self)->task));
+}
+
+PyDoc_STRVAR(add_done_callback_doc,
+             "add_done_callback($self, fn, /)\n--\n\n"
+             "Call fn(handle) once, when the task has its outcome, or at once if it is there.\n\n"
+             "It is called on a thread of the runtime, or by this very call. What it raises is\n"
+             "logged. Raises TypeError if fn is not callable.");
+
+static const struct tv_py_params cancel_params = {"cancel", 0, 1, 1, {"timeout"}};
+
+PyDoc_STRVAR(cancel_doc,
+             "cancel($self, /, timeout=...)\n--\n\n"
+             "Ask the task to stop and wait until its body has returned and its name is free.\n\n"
+             "timeout: seconds to wait at most; left out it is the task's grace, None waits for\n"
+             "ever. Returns True to the one caller that asked first, False to all others.\n"
+             "Raises TaskRemoveTimeout if it has not ended in time (the removal goes on),\n"
+             "RuntimeError where it could only wait for its own caller.");
+
+static PyObject *handle_cancel(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                               PyObject *kwnames)
+{
+    struct tv_py_handle *handle = (struct tv_py_handle *)self;
+    PyObject *timeout;
+
+    if (tv_py_parse(&cancel_params, args, nargs, kwnames, &timeout) < 0)
+        return NULL;
+    return tv_py_cancel(tv_py_state_of(self), tv_task_supervisor(handle->task), self, timeout);
+}
+
+static PyObject *handle_id(PyObject *self, void *closure)
+{
+    (void)closure;
+    return PyLong_FromUnsignedLongLong(tv_task_id(((struct tv_py_handle *)self)->task));
+}
+
+static PyObject *handle_name(PyObject *self, void *closure)
+{
+    (void)closure;
+    return tv_py_text(tv_task_name(((struct tv_py_handle *)self)->task));
+}
+
+static PyObject *handle_state(PyObject *self, void *closure)
+{
+    struct tv_task *task = ((struct tv_py_handle *)self)->task;
+
+    (void)closure;
+    return tv_py_member(tv_py_state_of(self)->TaskState, (int)tv_task_state(task));
+}
+
+static PyObject *handle_repr(PyObject *self)
+{
+    PyObject *name = handle_name(self, NULL);
+    PyObject *state = name ? handle_state(self, NULL) : NULL;
+    PyObject *repr = NULL;
+
+    if (state)
+        repr = PyUnicode_FromFormat("<TaskHandle id=%llu name=%R state=%S>",
+                                    tv_task_id(((struct tv_py_handle *)self)->task), name, state);
+    Py_XDECREF(state);
+    Py_XDECREF(name);
+    return repr;
+}
+
+static PyMethodDef handle_methods[] = {
+    {"done", handle_done, METH_NOARGS, done_doc},
+    {"outcome", (PyCFunction)(void (*)(void))handle_outcome, METH_FASTCALL | METH_KEYWORDS,
+     outcome_doc},
+    {"result", (PyCFunction)(void (*)(void))handle_result, METH_FASTCALL | METH_KEYWORDS,
+     result_doc},
+    {"add_done_callback", tv_py_handle_add_done_callback, METH_O, add_done_callback_doc},
+    {"cancel", (PyCFunction)(void (*)(void))handle_cancel, METH_FASTCALL | METH_KEYWORDS,
+     cancel_doc},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "See PEP 585."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef handle_getset[] = {
+    {"id", handle_id, NULL, "The task's number: unique in the process, never reused.", NULL},
+    {"name", handle_name, NULL, "The task's name.", NULL},
+    {"state", handle_state, NULL, "Where the task is now, a TaskState.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef handle_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(struct tv_py_handle, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+PyDoc_STRVAR(handle_doc,
+             "A task that a supervisor has accepted. Made by `SupervisorHandle.add`.\n\n"
+             "Awaited on a running asyncio loop it is as `result()`; cancelling the await does\n"
+             "not cancel the task. It does not keep its supervisor alive.");
+
+static PyType_Slot handle_slots[] = {
+    {Py_tp_doc, (void *)handle_doc},
+    {Py_tp_traverse, handle_traverse},
+    {Py_tp_clear, handle_clear},
+    {Py_tp_dealloc, handle_dealloc},
+    {Py_tp_repr, handle_repr},
+    {Py_am_await, tv_py_handle_await},
+    {Py_tp_methods, handle_methods},
+    {Py_tp_getset, handle_getset},
+    {Py_tp_members, handle_members},
+    {0, NULL},
+};
+
+PyType_Spec tv_py_taskhandle_spec = {
+    .name = "taskvisor.TaskHandle",
+    .basicsize = sizeof(struct tv_py_handle),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+             Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = handle_slots,
+};

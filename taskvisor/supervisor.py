@@ -1,0 +1,40 @@
+"""The types of the extension, given the Python classes and functions they work with.
+
+Guarantees: once this module is imported the extension has everything it needs; importing it starts
+no thread and installs no handler.
+"""
+
+from taskvisor import _core, _hooks, config, errors, events, outcome, policies
+from taskvisor._core import (
+    CancellationToken,
+    Event,
+    EventStream,
+    Subscribe,
+    Supervisor,
+    SupervisorHandle,
+    TaskContext,
+    TaskHandle,
+    TaskSpec,
+    current,
+)
+
+__all__ = [
+    "CancellationToken",
+    "Event",
+    "EventStream",
+    "Subscribe",
+    "Supervisor",
+    "SupervisorHandle",
+    "TaskContext",
+    "TaskHandle",
+    "TaskSpec",
+    "current",
+]
+
+_core._bind(
+    {
+        name: getattr(module, name)
+        for module in (policies, config, events, outcome, errors, _hooks)
+        for name in module.__all__
+    }
+)

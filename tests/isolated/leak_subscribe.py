@@ -1,0 +1,51 @@
+"""Subscribers: base class and duck type, raising, refused, and in a cycle with their supervisor."""
+
+import measure
+
+import taskvisor as tv
+
+
+class Keeps(tv.Subscribe):
+    """Keeps the last event."""
+
+    queue_capacity = 4
+
+    def on_event(self, event: tv.Event) -> None:
+        self.event = event
+
+
+class Raises:
+    """Raises for each event."""
+
+    def on_event(self, event: tv.Event) -> None:
+        raise ValueError(event)
+
+
+class Refused:
+    """No subscriber: its on_event is a coroutine function."""
+
+    async def on_event(self, event: tv.Event) -> None:
+        pass
+
+
+def nothing() -> None:
+    pass
+
+
+spec = tv.TaskSpec.once(nothing)
+
+
+def work() -> None:
+    keeps = Keeps()
+    with tv.Supervisor(subscribers=[keeps, Keeps(), Raises()]) as supervisor:
+        keeps.supervisor = supervisor
+        supervisor.add(spec).outcome(20)
+        supervisor.subscribers()
+    try:
+        tv.Supervisor(subscribers=[keeps, Refused()])
+    except TypeError:
+        return
+    raise AssertionError("not refused")
+
+
+measure.check(work, tv.Subscribe, Keeps, Raises, Refused, tv.Event, tv.SubscriberInfo)

@@ -1,0 +1,86 @@
+"""Tells whether 1,000 rounds of some work leave anything behind.
+
+Guarantees: the work is run once to warm up caches and recycled records, then measured; references
+to the types (every instance of an extension type holds one), threads and descriptors must be where
+they were, exactly; the blocks of Python may grow by half a block a round and the C heap by 16 bytes
+(free lists fill up slowly), so that a leak of one object a round is always seen.
+"""
+
+import ctypes
+import gc
+import os
+import sys
+import threading
+from collections.abc import Callable
+
+ROUNDS = 1000
+PATIENCE = 20.0
+
+
+class _Mallinfo2(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in (
+        "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks",
+        "fordblks", "keepcost",
+    )]  # fmt: skip
+
+
+def heap_bytes() -> int:
+    """Bytes in use on the C heap, of all threads; 0 where the C library does not tell."""
+    try:
+        mallinfo2 = ctypes.CDLL(None).mallinfo2
+    except AttributeError:
+        return 0
+    mallinfo2.restype = _Mallinfo2
+    info = mallinfo2()
+    return int(info.uordblks + info.hblkhd)
+
+
+def thread_count() -> int:
+    """Threads of the process, those that Python does not know included."""
+    return len(os.listdir("/proc/self/task"))
+
+
+def descriptor_count() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def settle() -> None:
+    for _ in range(3):
+        gc.collect()
+
+
+def wait_for_threads(count: int) -> None:
+    """Waits until no more than `count` threads are left: that of a joined one may linger."""
+    pause = threading.Event()
+    for _ in range(int(PATIENCE * 100)):
+        if thread_count() <= count:
+            return
+        pause.wait(0.01)
+
+
+def counts(types: tuple[type, ...]) -> dict[str, int]:
+    settle()
+    found = {f"references to {kind.__name__}": sys.getrefcount(kind) for kind in types}
+    found["threads"] = thread_count()
+    found["descriptors"] = descriptor_count()
+    return found
+
+
+def check(work: Callable[[], object], *types: type) -> None:
+    """Runs the work and exits with a message when something was left behind."""
+    for _ in range(ROUNDS):
+        work()
+    before = counts(types)
+    blocks, heap = sys.getallocatedblocks(), heap_bytes()
+    for _ in range(ROUNDS):
+        work()
+    wait_for_threads(before["threads"])
+    after = counts(types)
+    grown = {
+        "blocks": (sys.getallocatedblocks() - blocks, ROUNDS // 2),
+        "heap bytes": (heap_bytes() - heap, ROUNDS * 16),
+    }
+    left = [f"{name}: {before[name]} -> {n}" for name, n in after.items() if n != before[name]]
+    left += [f"{name}: {n:+}" for name, (n, limit) in grown.items() if n > limit]
+    if left:
+        sys.exit("left behind: " + ", ".join(left))

@@ -1,0 +1,212 @@
+"""Grace: how long a shutdown waits, and the one verdict for all who ask when it was too short."""
+
+import pickle
+import threading
+
+import pytest
+from recorder import lines
+from waiting import SOON, in_thread
+
+import taskvisor as tv
+
+
+def waits(ctx):
+    """A body that stops when it is asked to."""
+    ctx.wait()
+
+
+def verdict(call, *args, **kwargs):
+    """The GraceExceeded that a call raises."""
+    with pytest.raises(tv.GraceExceeded) as caught:
+        call(*args, **kwargs)
+    return caught.value
+
+
+@pytest.mark.rule("R5.23", "R5.24", "R4.45", "R2.3")
+def test_grace_exceeded_names_exactly_the_stuck(serve, recorder, gate):
+    held = gate()
+    sup = serve(recorder)
+    stuck = [sup.add(tv.TaskSpec.once(held, name=name)) for name in ("b", "a")]
+    ended = sup.add(tv.TaskSpec.once(waits))
+    recorder.wait_line("waits", "task_starting")
+    held.wait_inside(2)
+    error = verdict(sup.shutdown, grace=0.05)
+    assert (error.grace, error.stuck) == (0.05, ["a", "b"])
+    assert str(error) == 'shutdown timeout 50ms exceeded; stuck: ["a", "b"]'
+    assert isinstance(error, TimeoutError)
+    assert isinstance(error, tv.SupervisorError)
+    assert [h.outcome(0).kind for h in stuck] == ["abandoned", "abandoned"]
+    assert ended.outcome(0).kind == "canceled"
+    assert recorder.words()[-3:] == [
+        "waits: task_stopped attempt=1 duration",
+        "waits: task_removed",
+        "grace_exceeded",
+    ]
+    assert len(recorder.of("a")) == len(recorder.of("b")) == 3
+
+
+@pytest.mark.rule("R4.34", "R4.35", "R5.23")
+def test_outcome_of_a_body_stuck_in_a_shutdown_has_its_attempts_and_no_reason(serve, gate):
+    held = gate()
+    sup = serve()
+    handle = sup.add(tv.TaskSpec.once(held))
+    held.wait_inside()
+    verdict(sup.shutdown, grace=0)
+    outcome = handle.outcome(0)
+    assert (outcome.kind, outcome.attempts) == (tv.OutcomeKind.ABANDONED, 1)
+    assert (outcome.value, outcome.exception, outcome.reason, outcome.exit_code) == (None,) * 4
+    with pytest.raises(tv.OutcomeError) as caught:
+        handle.result(0)
+    assert caught.value.outcome == outcome
+
+
+@pytest.mark.rule("R5.25")
+@pytest.mark.parametrize(("count", "rest"), [(20, ""), (21, " and 1 more"), (25, " and 5 more")])
+def test_text_names_twenty_and_the_error_all(serve, gate, count, rest):
+    held = gate()
+    sup = serve()
+    names = [f"task-{n:02}" for n in range(count)]
+    sup.add_many([tv.TaskSpec.once(held)] * count, names=names[::-1])
+    held.wait_inside(count)
+    error = verdict(sup.shutdown, grace=0.01)
+    assert error.stuck == names
+    shown = ", ".join(f'"{name}"' for name in names[:20])
+    assert str(error) == f"shutdown timeout 10ms exceeded; stuck: [{shown}]{rest}"
+
+
+@pytest.mark.rule("R5.26")
+def test_stacks_show_where_each_stuck_body_is(serve, gate):
+    held = gate()
+
+    def outer():
+        held()
+
+    sup = serve()
+    sup.add_many([tv.TaskSpec.once(outer), tv.TaskSpec.once(held, name="direct")])
+    held.wait_inside(2)
+    stacks = verdict(sup.shutdown, grace=0.01).stacks
+    assert sorted(stacks) == ["direct", "outer"]
+    assert "in outer\n" in stacks["outer"]
+    assert "in outer\n" not in stacks["direct"]
+    assert all("gates.py" in text and "in __call__\n" in text for text in stacks.values())
+
+
+@pytest.mark.rule("R5.26")
+def test_stack_of_a_body_without_a_python_frame_is_empty(serve, recorder):
+    lock = threading.Lock()
+    lock.acquire()
+    sup = serve(recorder)
+    sup.add(tv.TaskSpec.once(lock.acquire, name="c"))
+    recorder.wait_line("c", "task_starting")
+    error = verdict(sup.shutdown, grace=0.01)
+    lock.release()
+    assert (error.stuck, error.stacks) == (["c"], {"c": ""})
+
+
+@pytest.mark.rule("R5.26", "R5.5")
+def test_callers_share_the_stacks_and_each_gets_an_error_of_its_own(serve, gate):
+    held = gate()
+    sup = serve()
+    sup.add(tv.TaskSpec.once(held))
+    held.wait_inside()
+    callers = [in_thread(sup.shutdown, grace=0.2) for _ in range(4)]
+    errors = [caller() for caller in callers]
+    errors += [verdict(sup.shutdown), verdict(sup.shutdown, grace=5)]
+    assert {type(error) for error in errors} == {tv.GraceExceeded}
+    assert len(set(map(id, errors))) == 6
+    assert all(error == errors[0] for error in errors)
+    assert errors[0].stacks["Gate"] != ""
+
+
+@pytest.mark.rule("R0.13")
+def test_verdict_of_a_shutdown_pickles_with_its_stacks(serve, gate):
+    held = gate()
+    sup = serve()
+    sup.add(tv.TaskSpec.once(held))
+    held.wait_inside()
+    error = verdict(sup.shutdown, grace=0.01)
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.grace, again.stuck, again.stacks) == (error.grace, error.stuck, error.stacks)
+    assert str(again) == str(error)
+
+
+@pytest.mark.rule("R5.5")
+def test_shutdown_is_done_once_however_often_it_is_asked_for(serve, recorder):
+    sup = serve(recorder)
+    sup.add(tv.TaskSpec.once(waits))
+    callers = [in_thread(sup.shutdown) for _ in range(4)]
+    assert [caller() for caller in callers] == [None] * 4
+    assert sup.shutdown() is None
+    assert sup.shutdown(grace=0) is None
+    assert recorder.words().count("shutdown_requested") == 1
+    assert recorder.words().count("all_stopped_within_grace") == 1
+
+
+@pytest.mark.rule("R5.6", "R5.8")
+def test_later_grace_shortens_for_all(serve, recorder, gate):
+    held = gate()
+    sup = serve(recorder)
+    sup.add(tv.TaskSpec.once(held))
+    held.wait_inside()
+    first = in_thread(sup.shutdown, grace=100_000)
+    recorder.wait_for(lambda events: "shutdown_requested" in lines(events))
+    assert verdict(sup.shutdown, grace=0.05).grace == 0.05
+    assert first().grace == 0.05
+
+
+@pytest.mark.rule("R5.6", "R5.8")
+def test_later_grace_never_lengthens(serve, recorder, gate):
+    held = gate()
+    sup = serve(recorder)
+    sup.add(tv.TaskSpec.once(held))
+    held.wait_inside()
+    sup.shutdown(grace=0.1, wait=False)
+    assert verdict(sup.shutdown, grace=100_000).grace == 0.1
+
+
+@pytest.mark.rule("R0.42")
+def test_grace_left_out_is_the_configs_for_the_first_caller(serve, gate):
+    held = gate()
+    sup = serve(grace=0.03)
+    sup.add(tv.TaskSpec.once(held))
+    held.wait_inside()
+    assert verdict(sup.shutdown).grace == 0.03
+
+
+@pytest.mark.rule("R0.42")
+def test_grace_left_out_by_a_later_caller_changes_nothing(serve, gate):
+    held = gate()
+    sup = serve(grace=0.01)
+    sup.add(tv.TaskSpec.once(held))
+    held.wait_inside()
+    sup.shutdown(grace=100_000, wait=False)
+    sup.shutdown(wait=False)
+    sup.shutdown(None, wait=False)
+    assert verdict(sup.shutdown, grace=0.2).grace == 0.2
+
+
+@pytest.mark.rule("R5.30")
+def test_grace_zero_gives_up_on_running_bodies_at_once(serve, gate):
+    held = gate()
+    sup = serve()
+    sup.add(tv.TaskSpec.once(held))
+    held.wait_inside()
+    error = verdict(sup.shutdown, grace=0)
+    assert (error.grace, str(error)) == (0, 'shutdown timeout 0ns exceeded; stuck: ["Gate"]')
+
+
+@pytest.mark.rule("R5.30", "R0.60")
+def test_grace_zero_is_enough_for_tasks_without_a_body_running(serve, recorder):
+    sup = serve(recorder)
+    handle = sup.add(tv.TaskSpec.periodic(dict, 100_000))
+    recorder.wait_line("dict", "backoff_scheduled")
+    assert sup.shutdown(grace=0) is None
+    assert handle.outcome(0).kind == "canceled"
+
+
+@pytest.mark.parametrize("bad", [-1, float("nan"), float("inf")])
+def test_bad_grace_is_refused_and_nothing_is_shut_down(serve, bad):
+    sup = serve()
+    with pytest.raises(ValueError, match=str(bad)):
+        sup.shutdown(grace=bad)
+    assert sup.add(tv.TaskSpec.once(dict)).result(SOON) == {}

@@ -1,0 +1,26 @@
+"""Nothing is left behind: references, blocks, heap, threads, descriptors are where they were."""
+
+import pytest
+from programs import ISOLATED, run_well
+
+TYPES = [
+    "supervisor", "supervisor_handle", "task_spec", "task_handle", "task_context",
+    "cancellation_token", "subscribe", "event", "event_stream",
+]  # fmt: skip
+
+
+def test_every_extension_type_has_a_leak_script():
+    assert {path.stem for path in ISOLATED.glob("leak_*.py")} == {
+        f"leak_{t}" for t in [*TYPES, "rounds"]
+    }
+
+
+@pytest.mark.rule("R5.59")
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_thousand_rounds_leave_nothing_of(kind):
+    run_well(ISOLATED / f"leak_{kind}.py", limit=60)
+
+
+@pytest.mark.rule("R5.59")
+def test_a_thousand_rounds_of_serve_add_shutdown_leave_nothing():
+    run_well(ISOLATED / "leak_rounds.py", limit=60)

@@ -1,0 +1,58 @@
+"""Waiting for what other threads do: on a condition, or for the answer of a call made in a thread.
+
+Guarantees: nothing here waits longer than SOON; what has not come by then fails the test.
+"""
+
+import threading
+from pathlib import Path
+
+SOON = 30.0
+
+
+def until(condition):
+    """Waits until a condition is true; it is looked at again and again, for want of a wake-up."""
+    pause = threading.Event()
+    for _ in range(int(SOON / 0.005)):
+        if condition():
+            return
+        pause.wait(0.005)
+    raise AssertionError("did not come true")
+
+
+def in_thread(call, *args, **kwargs):
+    """Calls in a thread of its own; what is returned joins it and gives the result or the error."""
+    answers = []
+
+    def target():
+        try:
+            answers.append(call(*args, **kwargs))
+        except Exception as error:
+            answers.append(error)
+
+    thread = threading.Thread(target=target)
+    thread.start()
+
+    def answer():
+        thread.join(SOON)
+        assert answers, "still waiting"
+        return answers[0]
+
+    return answer
+
+
+def until_asleep(native_id):
+    """Waits until a thread sleeps, and goes on sleeping: it is waiting for something far away."""
+    status = Path(f"/proc/self/task/{native_id}/status")
+
+    def look():
+        lines = status.read_text().splitlines()
+        return [line for line in lines if line.startswith(("State:", "voluntary_ctxt_switches:"))]
+
+    pause = threading.Event()
+
+    def sleeps():
+        before = look()
+        pause.wait(0.03)
+        return "S (sleeping)" in before[0] and look() == before
+
+    until(sleeps)
