@@ -26,7 +26,7 @@ void tv_pool_init(struct tv_pool *pool)
 
 /* ---- when to bring more -------------------------------------------------------------------- */
 
-static bool has_work(const struct tv_supervisor *supervisor)
+bool tv_pool_has_work(const struct tv_supervisor *supervisor)
 {
     return supervisor->jobs || tv_core_has_ready(&supervisor->core);
 }
@@ -98,7 +98,8 @@ void tv_pool_notice(struct tv_supervisor *supervisor, tv_ns now, struct tv_after
 {
     struct tv_pool *pool = &supervisor->pool;
 
-    if (pool->arriving > 0 || !has_work(supervisor) || supervisor->phase != TV_PHASE_SERVING)
+    if (supervisor->phase != TV_PHASE_SERVING || pool->arriving > 0 ||
+        !tv_pool_has_work(supervisor))
         return;
     if (will_help_itself(supervisor, now) || !may_bring(pool, now))
         look_by(supervisor, next_look(pool, now), after);
@@ -106,10 +107,9 @@ void tv_pool_notice(struct tv_supervisor *supervisor, tv_ns now, struct tv_after
         bring(supervisor, 1, after);
 }
 
-/* A worker goes into somebody's code: what is left and has nobody coming for it is looked after. */
-static void watch_the_rest(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *after)
+void tv_pool_watch(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *after)
 {
-    if (supervisor->pool.arriving == 0 && has_work(supervisor))
+    if (supervisor->pool.arriving == 0 && tv_pool_has_work(supervisor))
         look_by(supervisor, next_look(&supervisor->pool, now), after);
 }
 
@@ -163,7 +163,7 @@ void tv_pool_look(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *
         return;
     pool->look_ns = TV_NEVER;
     pool->takes_seen = pool->takes;
-    if (!has_work(supervisor) || pool->arriving > 0)
+    if (!tv_pool_has_work(supervisor) || pool->arriving > 0)
         return;
     if (stands_still && may_bring(pool, now) && more_would_help(supervisor, now))
         bring_burst(supervisor, after);
@@ -171,9 +171,7 @@ void tv_pool_look(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *
         look_by(supervisor, next_look(pool, now), after);
 }
 
-/* ---- one worker ---------------------------------------------------------------------------- */
-
-static void arrive(struct tv_worker *worker, tv_ns now, struct tv_after *after)
+void tv_pool_arrive(struct tv_worker *worker, tv_ns now, struct tv_after *after)
 {
     struct tv_supervisor *supervisor = worker->member.supervisor;
     struct tv_pool *pool = &supervisor->pool;
@@ -188,185 +186,7 @@ static void arrive(struct tv_worker *worker, tv_ns now, struct tv_after *after)
         bring_burst(supervisor, after);
 }
 
-/*
- * Takes the next ready attempt: NULL, none. The lock is held before and after. Hooks that the step
- * has brought about must not come between the take and the body: another worker gets them.
- */
-static struct tv_task *take(struct tv_worker *worker, tv_ns now, struct tv_after *after,
-                            struct tv_token **old)
-{
-    struct tv_supervisor *supervisor = worker->member.supervisor;
-    struct tv_pool *pool = &supervisor->pool;
-    struct tv_input in = {.kind = TV_IN_TAKE};
-    struct tv_task *task;
-
-    if (tv_is_exiting() || tv_rt_step(supervisor, now, &in, after) != TV_STEP_OK || !in.actor)
-        return NULL;
-    task = tv_task_of(in.actor);
-    *old = tv_task_renew_token(task);
-    task->worker = worker;
-    worker->task = task;
-    worker->took_ns = now;
-    pool->last_taker = worker;
-    pool->takes++;
-    tv_jobs_pass_on(supervisor, after);
-    watch_the_rest(supervisor, now, after);
-    return task;
-}
-
-static void call(struct tv_worker *worker, struct tv_task *task, struct tv_result *result)
-{
-    struct tv_self outer = tv_self;
-
-    tv_self = (struct tv_self){TV_ROLE_BODY, worker->member.supervisor, task};
-    task->spec->call(task, task->spec->arg, result);
-    tv_self = outer;
-}
-
-/* Hands the result in. The lock is held before and after. */
-static void hand_in(struct tv_worker *worker, struct tv_task *task, struct tv_input *in, tv_ns now,
-                    struct tv_after *after)
-{
-    struct tv_pool *pool = &worker->member.supervisor->pool;
-
-    worker->task = NULL;
-    task->worker = NULL;
-    if (pool->last_taker == worker)
-        pool->last_taker = NULL;
-    tv_rt_step(worker->member.supervisor, now, in, after);
-}
-
-/* From taking to having handed in; returns when the body ended. Lock held before and after. */
-static tv_ns run_attempt(struct tv_worker *worker, struct tv_task *task, struct tv_token *old,
-                         struct tv_after *after)
-{
-    struct tv_supervisor *supervisor = worker->member.supervisor;
-    struct tv_input in = {.kind = TV_IN_RESULT, .actor = &task->actor};
-    struct tv_result result = {.stray = false};
-    tv_ns now;
-
-    tv_rt_drop(supervisor, after);
-    tv_token_rele(old);
-    call(worker, task, &result);
-    in.error = result.error;
-    in.stray = result.stray;
-    now = tv_now();
-    tv_lock_take(&supervisor->lock);
-    hand_in(worker, task, &in, now, after);
-    if (after->jobs || in.spare || tv_error_text(&in.error)) {
-        watch_the_rest(supervisor, now, after);
-        tv_rt_drop(supervisor, after);
-        tv_text_rele(in.spare);
-        tv_text_rele(tv_error_text(&in.error));
-        tv_lock_take(&supervisor->lock);
-    }
-    return now;
-}
-
-/* Runs queued jobs, one per hold. True: there was one. Lock held before and after. */
-static bool run_job(struct tv_worker *worker, tv_ns now, struct tv_after *after)
-{
-    struct tv_supervisor *supervisor = worker->member.supervisor;
-    struct tv_job *job = tv_job_take(supervisor);
-
-    if (!job)
-        return false;
-    watch_the_rest(supervisor, now, after);
-    tv_rt_drop(supervisor, after);
-    tv_job_run(supervisor, job);
-    tv_lock_take(&supervisor->lock);
-    tv_job_done(supervisor, 1, after);
-    return true;
-}
-
-static void become_idle(struct tv_worker *worker)
-{
-    struct tv_pool *pool = &worker->member.supervisor->pool;
-
-    worker->is = TV_WORKER_IDLE;
-    worker->link.next = pool->idle.next;
-    worker->link.prev = &pool->idle;
-    pool->idle.next->prev = &worker->link;
-    pool->idle.next = &worker->link;
-}
-
-/* How a turn ends. */
-enum turn {
-    TURN_AGAIN, /* attached long enough: rest and come again, counted as arriving meanwhile */
-    TURN_IDLE,  /* nothing to do */
-    TURN_LEAVE,
-};
-
-static enum turn end_turn(struct tv_worker *worker, bool again)
-{
-    struct tv_pool *pool = &worker->member.supervisor->pool;
-
-    pool->busy--;
-    if (again) {
-        pool->arriving++;
-        worker->is = TV_WORKER_ARRIVING;
-        return TURN_AGAIN;
-    }
-    if (pool->leaving)
-        return TURN_LEAVE;
-    become_idle(worker);
-    return TURN_IDLE;
-}
-
-/* Attached, from arriving to the end of the turn. */
-static enum turn take_turn(struct tv_worker *worker, tv_ns asked)
-{
-    struct tv_supervisor *supervisor = worker->member.supervisor;
-    bool exclusive = supervisor->host && supervisor->host->exclusive;
-    struct tv_after after = TV_AFTER(TV_WORKER);
-    tv_ns now = tv_now();
-    tv_ns until = tv_turn_until(asked, now);
-    bool again = false;
-    enum turn turn;
-
-    tv_lock_take(&supervisor->lock);
-    arrive(worker, now, &after);
-    while (!again) {
-        struct tv_token *old = NULL;
-        struct tv_task *task;
-
-        if (run_job(worker, now, &after)) {
-            now = tv_now();
-        } else if ((task = take(worker, now, &after, &old))) {
-            now = run_attempt(worker, task, old, &after);
-        } else {
-            break;
-        }
-        again = exclusive && now >= until && has_work(supervisor);
-    }
-    turn = end_turn(worker, again);
-    tv_rt_drop(supervisor, &after);
-    return turn;
-}
-
-/* Sleeps until it is woken. False: it has been idle for long and leaves; it is in no list. */
-static bool sleep_idle(struct tv_worker *worker)
-{
-    struct tv_supervisor *supervisor = worker->member.supervisor;
-    bool leave;
-
-    if (tv_sem_wait(&worker->sem, tv_after(tv_now(), TV_POOL_IDLE)) == TV_OK)
-        return true;
-    tv_lock_take(&supervisor->lock);
-    leave = worker->is == TV_WORKER_IDLE;
-    if (leave)
-        tv_list_remove(&worker->link);
-    tv_lock_drop(&supervisor->lock);
-    while (!leave && tv_sem_wait(&worker->sem, TV_NEVER) != TV_OK)
-        continue;
-    return !leave;
-}
-
-/*
- * Threads that cannot be had now delay attempts: the timer thread tries again. `count` of those that
- * were counted as arriving will not come.
- */
-static void try_later(struct tv_supervisor *supervisor, uint32_t count)
+void tv_pool_try_later(struct tv_supervisor *supervisor, uint32_t count)
 {
     struct tv_pool *pool = &supervisor->pool;
     struct tv_after after = TV_AFTER(TV_DETACHED);
@@ -377,51 +197,6 @@ static void try_later(struct tv_supervisor *supervisor, uint32_t count)
     pool->retry_ns = tv_after(tv_now(), TV_POOL_RETRY);
     look_by(supervisor, pool->retry_ns, &after);
     tv_rt_drop(supervisor, &after);
-}
-
-/* Turns until there is nothing to do: IDLE, or LEAVE. */
-static enum turn work(struct tv_worker *worker)
-{
-    enum turn turn;
-
-    do {
-        tv_ns asked = tv_now();
-
-        if (!tv_member_attach(&worker->member))
-            return TURN_LEAVE;
-        turn = take_turn(worker, asked);
-        tv_member_detach(&worker->member);
-        if (turn == TURN_AGAIN)
-            tv_thread_rest(TV_TURN_REST);
-    } while (turn == TURN_AGAIN);
-    return turn;
-}
-
-static void free_worker(void *arg)
-{
-    struct tv_worker *worker = arg;
-
-    tv_sem_fini(&worker->sem);
-    free(worker);
-}
-
-static void *worker_main(void *arg)
-{
-    struct tv_worker *worker = arg;
-    struct tv_supervisor *supervisor = worker->member.supervisor;
-
-    if (tv_member_begin(&worker->member))
-        while (work(worker) == TURN_IDLE && sleep_idle(worker))
-            continue;
-    else
-        try_later(supervisor, 0);
-    tv_lock_take(&supervisor->lock);
-    tv_list_remove(&worker->all);
-    if (worker->is == TV_WORKER_ARRIVING)
-        supervisor->pool.arriving--;
-    tv_lock_drop(&supervisor->lock);
-    tv_member_leave(&worker->member, free_worker, worker);
-    return NULL;
 }
 
 /* ---- starting, waking, leaving ------------------------------------------------------------- */
@@ -440,14 +215,14 @@ static enum tv_err start_one(struct tv_supervisor *supervisor)
     tv_lock_take(&supervisor->lock);
     tv_list_append(&supervisor->pool.workers, &worker->all);
     tv_lock_drop(&supervisor->lock);
-    err = tv_member_start(&worker->member, supervisor, supervisor->config.stack_size, worker_main,
-                          worker);
+    err = tv_member_start(&worker->member, supervisor, supervisor->config.stack_size,
+                          tv_worker_main, worker);
     if (err == TV_OK)
         return TV_OK;
     tv_lock_take(&supervisor->lock);
     tv_list_remove(&worker->all);
     tv_lock_drop(&supervisor->lock);
-    free_worker(worker);
+    tv_worker_free(worker);
     return err;
 }
 
@@ -456,7 +231,7 @@ void tv_pool_start(struct tv_supervisor *supervisor, uint32_t count)
     while (count > 0 && start_one(supervisor) == TV_OK)
         count--;
     if (count > 0)
-        try_later(supervisor, count);
+        tv_pool_try_later(supervisor, count);
 }
 
 void tv_pool_wake(struct tv_worker *workers)
@@ -486,8 +261,8 @@ enum tv_err tv_pool_start_first(struct tv_supervisor *supervisor)
 }
 
 /*
- * A worker with neither a body nor a job is between two and comes to see that it shall leave. One is
- * brought where no member is left, because somebody has to call host->closed.
+ * A worker with neither a body nor a job is between two and comes to see that it shall leave. One
+ * is brought where no member is left, because somebody has to call host->closed.
  */
 void tv_pool_leave(struct tv_supervisor *supervisor, struct tv_after *after)
 {

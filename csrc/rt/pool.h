@@ -68,6 +68,28 @@ void tv_pool_init(struct tv_pool *pool);
 /* Brings a worker if there is work and none is arriving. Call with the lock held. */
 void tv_pool_notice(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *after);
 
+/* Is there a job, or an attempt to be taken? Call with the lock held. */
+bool tv_pool_has_work(const struct tv_supervisor *supervisor);
+
+/*
+ * A worker goes into somebody's code: what is left and has nobody coming for it is looked after.
+ * Call with the lock held.
+ */
+void tv_pool_watch(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *after);
+
+/* A worker has attached: it counts as busy, and may have seen another one block. Lock held. */
+void tv_pool_arrive(struct tv_worker *worker, tv_ns now, struct tv_after *after);
+
+/*
+ * Threads that cannot be had now delay attempts: the timer thread tries again. `count` of those
+ * that were counted as arriving will not come. Call without the lock.
+ */
+void tv_pool_try_later(struct tv_supervisor *supervisor, uint32_t count);
+
+/* The thread of a worker, `arg`; and freeing one that has no thread (any more). */
+void *tv_worker_main(void *arg);
+void tv_worker_free(void *arg);
+
 /* The timer thread's look. Call with the lock held. */
 void tv_pool_look(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *after);
 

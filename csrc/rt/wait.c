@@ -188,8 +188,9 @@ enum tv_err tv_wait_closed(struct tv_supervisor *supervisor, tv_ns deadline)
 }
 
 /*
- * The flag outlives a post that came before the sleep, and a sleep that ended otherwise. Who is told
- * takes both, so that one interrupt ends one wait; one that comes in between may end the next too.
+ * The flag outlives a post that came before the sleep, and a sleep that ended otherwise. Who is
+ * told takes both, so that one interrupt ends one wait; one that comes in between may end the next
+ * too.
  */
 enum tv_err tv_run_wait(struct tv_supervisor *supervisor)
 {
