@@ -114,17 +114,20 @@ void tv_pool_watch(struct tv_supervisor *supervisor, tv_ns now, struct tv_after 
 }
 
 /*
- * Does the processor have time left for another thread? Sampled once per TV_POOL_LOOK at most: it
- * is the one system call that is made under the lock.
+ * Is there processor time for another thread? Up to one busy worker per processor always; past that
+ * the process must have left a quarter of it unused. Sampled once per TV_POOL_LOOK at most: it is
+ * the one system call that is made under the lock.
  */
 static bool processor_is_free(struct tv_pool *pool, tv_ns now)
 {
     tv_ns cpu, wall = now - pool->cpu_wall_ns;
 
+    if (pool->busy < pool->processors)
+        return true;
     if (wall < TV_POOL_LOOK)
         return pool->cpu_is_free;
     cpu = tv_process_time();
-    pool->cpu_is_free = cpu - pool->cpu_ns < wall * pool->processors - wall / 2;
+    pool->cpu_is_free = cpu - pool->cpu_ns < wall * pool->processors * 3 / 4;
     pool->cpu_ns = cpu;
     pool->cpu_wall_ns = now;
     return pool->cpu_is_free;
@@ -163,10 +166,14 @@ void tv_pool_look(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *
         return;
     pool->look_ns = TV_NEVER;
     pool->takes_seen = pool->takes;
+    if (!stands_still)
+        pool->moved_ns = now;
     if (!tv_pool_has_work(supervisor) || pool->arriving > 0)
         return;
     if (stands_still && may_bring(pool, now) && more_would_help(supervisor, now))
         bring_burst(supervisor, after);
+    else if (stands_still && may_bring(pool, now) && now - pool->moved_ns >= TV_POOL_STILL)
+        bring(supervisor, 1, after);
     else
         look_by(supervisor, next_look(pool, now), after);
 }

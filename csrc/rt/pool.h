@@ -25,6 +25,7 @@ struct tv_task;
 #define TV_POOL_FRESH (2 * TV_MS)
 #define TV_POOL_LOOK (1 * TV_MS)
 #define TV_POOL_RETRY (50 * TV_MS)
+#define TV_POOL_STILL (50 * TV_MS) /* ready work that stands still so long brings one in any case */
 #define TV_POOL_BURST 64u
 #define TV_POOL_IDLE (5 * TV_SECOND)
 
@@ -52,6 +53,7 @@ struct tv_pool {
     uint64_t arriving, busy;
     uint64_t takes;
     uint64_t takes_seen;          /* at the last look */
+    tv_ns moved_ns;               /* a look that saw something taken */
     uint32_t burst;               /* how many to bring next time */
     tv_ns look_ns;                /* the timer thread looks then */
     tv_ns retry_ns;               /* no thread is started before: one could not be had */

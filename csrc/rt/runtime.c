@@ -213,6 +213,8 @@ enum tv_step tv_rt_step(struct tv_supervisor *supervisor, tv_ns now, struct tv_i
         apply(supervisor, after);
         if (answer != TV_STEP_AGAIN)
             return answer;
+        if (after->caller == TV_WORKER)
+            tv_jobs_pass_on(supervisor, after); /* a result is not held up by somebody's hooks */
         tv_rt_drop(supervisor, after);
         tv_lock_take(&supervisor->lock);
     }

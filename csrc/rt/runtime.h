@@ -191,6 +191,9 @@ extern _Thread_local struct tv_self tv_self;
 enum tv_err tv_timer_start(struct tv_supervisor *supervisor);
 enum tv_err tv_subscribers_start(struct tv_supervisor *supervisor);
 
+/* Those without a thread will never have one: nothing is queued for them or waits for them. */
+void tv_subscribers_give_up(struct tv_supervisor *supervisor);
+
 /* Tells idle subscriber threads to leave and writes off the others. Call with the lock held. */
 void tv_subscribers_stop(struct tv_supervisor *supervisor, struct tv_after *after);
 

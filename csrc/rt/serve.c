@@ -32,6 +32,7 @@ static void undo(struct tv_supervisor *supervisor)
     tell = supervisor->host && supervisor->crew.created == supervisor->crew.left;
     supervisor->crew.told_closed = tell;
     tv_lock_drop(&supervisor->lock);
+    tv_subscribers_give_up(supervisor);
     tv_shutdown(supervisor, 0, true);
     if (tell)
         supervisor->host->closed(supervisor->host_arg);

@@ -19,6 +19,7 @@ struct tv_subscriber_thread {
     struct tv_subscriber_thread *next;
     struct tv_text *(*on_event)(void *arg, const struct tv_event *event);
     void *arg;
+    bool started;
     bool stop;
 };
 
@@ -214,8 +215,22 @@ enum tv_err tv_subscribers_start(struct tv_supervisor *supervisor)
                               subscriber_main, s);
         if (err != TV_OK)
             return err;
+        s->started = true;
     }
     return TV_OK;
+}
+
+void tv_subscribers_give_up(struct tv_supervisor *supervisor)
+{
+    tv_lock_take(&supervisor->lock);
+    for (struct tv_subscriber_thread *s = supervisor->subscribers; s; s = s->next) {
+        if (s->started)
+            continue;
+        tv_bus_remove(&supervisor->bus, &s->receiver);
+        if (s->receiver.count > 0)
+            supervisor->bus.unquiet--;
+    }
+    tv_lock_drop(&supervisor->lock);
 }
 
 void tv_subscribers_stop(struct tv_supervisor *supervisor, struct tv_after *after)
