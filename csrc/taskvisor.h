@@ -316,7 +316,7 @@ struct tv_text *tv_task_name(const struct tv_task *task); /* borrowed */
 void *tv_task_user(const struct tv_task *task);
 struct tv_supervisor *tv_task_supervisor(const struct tv_task *task); /* borrowed */
 enum tv_task_state tv_task_state(struct tv_task *task);
-tv_ns tv_task_grace(struct tv_task *task); /* as long as its spec lives */
+tv_ns tv_task_grace(struct tv_task *task); /* 0 once it is over */
 
 /* Has it its outcome? Never blocks, takes no lock. */
 bool tv_task_done(const struct tv_task *task);

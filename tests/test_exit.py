@@ -189,6 +189,68 @@ def test_non_daemon_threads_in_waiting_calls_are_let_go_at_exit():
     }
 
 
+@pytest.mark.rule("R5.51", "R5.54")
+def test_daemon_threads_in_waiting_calls_do_not_disturb_the_exit():
+    ended = run("""
+        import sys, threading
+        import taskvisor as tv
+        lock = threading.Lock()
+        lock.acquire()
+        started = threading.Event()
+        contexts = []
+        def stuck(ctx):
+            contexts.append(ctx)
+            started.set()
+            lock.acquire()
+        class Quiet:
+            def on_event(self, event): pass
+        config = tv.SupervisorConfig(grace=0.1)
+        sup = tv.Supervisor(config, subscribers=[Quiet()]).serve()
+        handle = sup.add(tv.TaskSpec.once(stuck))
+        stream = sup.events()
+        token = tv.CancellationToken()
+        assert started.wait(20)
+        def waiter(call):
+            while True:
+                try:
+                    call()
+                except Exception:
+                    pass
+        calls = [
+            handle.outcome, handle.result, sup.join, handle.cancel, sup.shutdown, stream.next,
+            token.wait, contexts[0].wait,
+        ]
+        for call in calls:
+            threading.Thread(target=waiter, args=(call,), daemon=True).start()
+        sys.exit(4)
+    """)
+    assert (ended.code, ended.err) == (4, "")
+
+
+@pytest.mark.rule("R5.50")
+def test_supervisors_are_shut_down_together_at_exit():
+    # One after the other their graces would take longer than the program may.
+    ended = run("""
+        import threading
+        import taskvisor as tv
+        lock = threading.Lock()
+        lock.acquire()
+        class Quiet:
+            def on_event(self, event): pass
+        config = tv.SupervisorConfig(grace=1)
+        sups = []
+        for n in range(60):
+            started = threading.Event()
+            def stuck():
+                started.set()
+                lock.acquire()
+            sups.append(tv.Supervisor(config, subscribers=[Quiet()]).serve())
+            sups[-1].add(tv.TaskSpec.once(stuck))
+            assert started.wait(20)
+    """)
+    assert (ended.code, ended.err) == (0, "")
+
+
 @pytest.mark.rule("R5.50")
 def test_no_attempt_starts_once_exit_began():
     ended = run("""

@@ -142,6 +142,34 @@ def test_shutdown_is_done_once_however_often_it_is_asked_for(serve, recorder):
     assert recorder.words().count("all_stopped_within_grace") == 1
 
 
+@pytest.mark.rule("R5.5", "R5.1")
+def test_run_is_a_caller_too_and_gets_the_verdict_of_a_shutdown(recorder, gate):
+    held = gate()
+    handles = []
+
+    def body(ctx):
+        handles.append(ctx.supervisor)
+        held()
+
+    sup = tv.Supervisor(subscribers=[recorder])
+    running = in_thread(sup.run, [tv.TaskSpec.once(body)], handle_signals=False)
+    held.wait_inside()
+    error = verdict(handles[0].shutdown, grace=0.05)
+    told = running()
+    assert type(told) is tv.GraceExceeded
+    assert told is not error
+    assert told == error
+
+
+@pytest.mark.rule("R5.10")
+def test_leaving_the_context_is_silent_when_a_caller_in_another_thread_was_told(gate):
+    held = gate()
+    with tv.Supervisor() as sup:
+        sup.add(tv.TaskSpec.once(held))
+        held.wait_inside()
+        assert type(in_thread(sup.shutdown, grace=0.05)()) is tv.GraceExceeded
+
+
 @pytest.mark.rule("R5.6", "R5.8")
 def test_later_grace_shortens_for_all(serve, recorder, gate):
     held = gate()

@@ -69,9 +69,7 @@ def test_exception_out_of_a_handler_stops_run_and_leaves_it(recorder, raising, h
 
 
 @pytest.mark.rule("R0.51")
-def test_exception_out_of_a_handler_leaves_shutdown_which_goes_on(
-    serve, recorder, gate, raising
-):
+def test_exception_out_of_a_handler_leaves_shutdown_which_goes_on(serve, recorder, gate, raising):
     held = gate()
 
     def body(ctx):

@@ -65,7 +65,7 @@ class Publisher:
         return self.has_all(turns.name, turns.done)
 
     def has_all(self, name, done):
-        queued, delivered, dropped, _ = info_of(self.sup, name)
+        queued, delivered, _, _ = info_of(self.sup, name)
         return queued == 0 and delivered == done > 0
 
     def publish(self, count, told=0):
@@ -169,6 +169,18 @@ def test_dropped_diagnostic_is_not_told(publisher):
     pub.publish(1, told=2)
     pub.publish(10)
     assert sorted(event.task for event in pub.told()) == ["first", "second"]
+
+
+@pytest.mark.rule("R6.14", "R6.12")
+def test_drop_after_that_of_a_diagnostic_is_told(publisher):
+    # What is told of the first finds the second full; then an event does, too.
+    first, second = Turnstile(2, "first"), Turnstile(3, "second")
+    pub = publisher(first, second)
+    pub.fill([first, second])
+    pub.publish(1, told=1)
+    assert info_of(pub.sup, "second")[0] == 3
+    pub.publish(1, told=1)
+    assert [event.task for event in pub.told()] == ["first", "second"]
 
 
 @pytest.mark.rule("R6.12", "R6.17")

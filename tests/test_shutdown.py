@@ -242,6 +242,70 @@ def test_stuck_subscribers_hold_a_shutdown_for_one_common_grace_only(serve, reco
     assert recorder.words()[-1] == "all_stopped_within_grace"
 
 
+@pytest.mark.rule("R4.54", "R5.29")
+def test_done_callbacks_have_run_when_shutdown_returns(serve, gate):
+    held = gate()
+    called = []
+
+    def callback(handle):
+        called.append(held(handle.outcome(0).kind))
+
+    sup = serve(subscriber_grace=1000)
+    names = [str(n) for n in range(5)]
+    for handle in sup.add_many([tv.TaskSpec.once(waits)] * 5, names=names):
+        handle.add_done_callback(callback)
+    waiting = in_thread(sup.shutdown)
+    held.wait_inside()
+    held.open()
+    assert waiting() is None
+    assert called == ["canceled"] * 5
+
+
+@pytest.mark.rule("R5.27")
+def test_stuck_done_callback_holds_a_shutdown_for_the_subscriber_grace_only(serve, gate):
+    held = gate()
+    sup = serve(subscriber_grace=0.1)
+    handle = sup.add(tv.TaskSpec.once(waits))
+    handle.add_done_callback(held)
+    waiting = in_thread(sup.shutdown)
+    assert waiting() is None
+
+
+@pytest.mark.rule("R5.40", "R6.10", "R5.27")
+def test_diagnostics_are_published_after_the_verdict_and_delivered(serve, recorder):
+    class Raises:
+        name = "raises"
+
+        def on_event(self, event):
+            if event.kind == tv.EventKind.ALL_STOPPED_WITHIN_GRACE:
+                raise ValueError("too late")
+
+    sup = serve(Raises(), recorder)
+    stream = sup.events()
+    sup.shutdown()
+    assert recorder.words() == [
+        "shutdown_requested",
+        "all_stopped_within_grace",
+        "raises: subscriber_panicked reason=ValueError: too late",
+    ]
+    assert list(stream) == recorder.events
+
+
+@pytest.mark.rule("R4.21", "R4.24")
+def test_task_that_a_shutdown_cancels_is_already_being_removed(serve, recorder, gate):
+    held = gate()
+    sup = serve(recorder)
+    handle = sup.add(tv.TaskSpec.once(held))
+    held.wait_inside()
+    sup.shutdown(wait=False)
+    assert sup.remove(handle) is False
+    cancelling = in_thread(handle.cancel, timeout=None)
+    held.open()
+    assert cancelling() is False
+    sup.shutdown()
+    assert "task_remove_requested" not in recorder.word("Gate")
+
+
 @pytest.mark.rule("R5.28", "R6.30")
 def test_streams_end_after_the_verdict(serve):
     sup = serve()

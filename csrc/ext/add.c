@@ -81,7 +81,7 @@ PyObject *tv_py_add(struct tv_py_core *core, PyObject *spec, PyObject *name)
     if (handle) {
         enum tv_err err;
 
-        handle->enters_own_context = restart_of(core, described) == TV_RESTART_NEVER;
+        tv_py_handle_own_context(handle, restart_of(core, described) == TV_RESTART_NEVER);
         err = offer(core, handle, text);
         if (err != TV_OK) {
             Py_CLEAR(handle);

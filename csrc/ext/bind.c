@@ -77,6 +77,19 @@ static int bind_enums(struct tv_py_state *state, PyObject *namespace)
     return 0;
 }
 
+/* RestartPolicy.NEVER, … */
+static int bind_restarts(struct tv_py_state *state)
+{
+#define X(name, text) #name,
+    static const char *const names[] = {TV_RESTART_KINDS(X)};
+#undef X
+
+    for (int i = 0; i <= TV_RESTART_ALWAYS; i++)
+        if (set(&state->restarts[i], tv_py_attribute(state->RestartPolicy, names[i])) < 0)
+            return -1;
+    return 0;
+}
+
 int tv_py_bind(struct tv_py_state *state, PyObject *namespace)
 {
     if (bind_enums(state, namespace) < 0)
@@ -91,7 +104,7 @@ int tv_py_bind(struct tv_py_state *state, PyObject *namespace)
         return -1;
     TV_PY_IMPORTED(X)
 #undef X
-    return 0;
+    return bind_restarts(state);
 }
 
 /* ---- members given by a caller ------------------------------------------------------------- */

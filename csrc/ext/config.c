@@ -58,8 +58,14 @@ static int restart_kind(PyObject *policy, enum tv_restart_kind *kind)
     return found < 0 ? -1 : 0;
 }
 
-int tv_py_restart(PyObject *policy, struct tv_options *options)
+int tv_py_restart(struct tv_py_state *state, PyObject *policy, struct tv_options *options)
 {
+    options->interval_ns = TV_NONE;
+    for (int i = 0; i <= TV_RESTART_ALWAYS; i++)
+        if (state->restarts[i] == policy) {
+            options->restart = (enum tv_restart_kind)i;
+            return 0;
+        }
     if (restart_kind(policy, &options->restart) < 0)
         return -1;
     return attribute_ns(policy, "interval", TV_NONE, &options->interval_ns);
@@ -92,7 +98,7 @@ static int read_policies(struct tv_py_state *state, PyObject *object, struct tv_
     PyObject *backoff = restart ? tv_py_attribute(object, "backoff") : NULL;
     int err = -1;
 
-    if (backoff && tv_py_restart(restart, options) == 0)
+    if (backoff && tv_py_restart(state, restart, options) == 0)
         err = tv_py_backoff(state, backoff, &options->backoff);
     Py_XDECREF(backoff);
     Py_XDECREF(restart);
@@ -136,6 +142,19 @@ static int read_seed(struct tv_py_state *state, PyObject *object, uint64_t *seed
     return err < 0 || PyErr_Occurred() ? -1 : 0;
 }
 
+/*
+ * What threading.stack_size() says; else what the recursion that Python allows in C takes. From 3.12
+ * on (the later the more) that is up to 1.8 MiB for comparing nested lists, before 0.8 MiB for any.
+ */
+static size_t stack_size(void)
+{
+    size_t set = PyThread_get_stacksize();
+
+    if (set > 0)
+        return set;
+    return PY_VERSION_HEX >= 0x030C0000 ? (size_t)4 << 20 : (size_t)1 << 20;
+}
+
 int tv_py_config(struct tv_py_state *state, PyObject *object, struct tv_config *config)
 {
     int64_t max_concurrent, bus_capacity;
@@ -148,6 +167,6 @@ int tv_py_config(struct tv_py_state *state, PyObject *object, struct tv_config *
         return -1;
     config->max_concurrent = (uint64_t)max_concurrent;
     config->bus_capacity = (uint64_t)bus_capacity;
-    config->stack_size = PyThread_get_stacksize();
+    config->stack_size = stack_size();
     return 0;
 }

@@ -96,6 +96,7 @@ struct tv_py_state {
 #define X(name, module, attribute) PyObject *name;
     TV_PY_IMPORTED(X)
 #undef X
+    PyObject *restarts[TV_RESTART_ALWAYS + 1]; /* the ready-made RestartPolicies */
     bool exit_registered;
 };
 

@@ -136,10 +136,14 @@ static void settled(void *arg, struct tv_task *task)
     tv_py_handle_run_callbacks(core->state, handle);
 }
 
+/* The task may be over before add() has told the handle of it. */
 static void forgotten(void *arg, struct tv_task *task)
 {
+    struct tv_py_handle *handle = tv_task_user(task);
+
     (void)arg;
-    tv_py_handle_forget(tv_task_user(task));
+    tv_py_handle_show(handle, task);
+    tv_py_handle_forget(handle);
 }
 
 /* {name: ident} of the stuck tasks. */

@@ -69,6 +69,8 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     TV_PY_BOUND(X)
     TV_PY_IMPORTED(X)
 #undef X
+    for (int i = 0; i <= TV_RESTART_ALWAYS; i++)
+        Py_VISIT(state->restarts[i]);
     return 0;
 }
 
@@ -84,6 +86,8 @@ static int module_clear(PyObject *module)
     TV_PY_BOUND(X)
     TV_PY_IMPORTED(X)
 #undef X
+    for (int i = 0; i <= TV_RESTART_ALWAYS; i++)
+        Py_CLEAR(state->restarts[i]);
     return 0;
 }
 

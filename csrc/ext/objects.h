@@ -83,7 +83,7 @@ PyObject *tv_py_facade_exit(PyObject *self, PyObject *const *args, Py_ssize_t na
 int tv_py_config(struct tv_py_state *state, PyObject *object, struct tv_config *config);
 
 /* What a RestartPolicy, a BackoffPolicy says. */
-int tv_py_restart(PyObject *policy, struct tv_options *options);
+int tv_py_restart(struct tv_py_state *state, PyObject *policy, struct tv_options *options);
 int tv_py_backoff(struct tv_py_state *state, PyObject *policy, struct tv_backoff *backoff);
 
 /* ---- host.c -------------------------------------------------------------------------------- */
@@ -163,12 +163,16 @@ struct tv_py_handle {
     PyObject *outcome;         /* the TaskOutcome, once somebody has asked */
     PyObject *weakrefs;
     bool raised;
-    bool enters_own_context;
+    bool has_own_context;      /* made for this task alone, and untracked as the handle is */
+    bool enters_own_context;   /* and by its one attempt; else each attempt enters a copy */
 };
 
 /* A handle without a task. Holds `spec` and `context`. */
 struct tv_py_handle *tv_py_handle_new(struct tv_py_core *core, struct tv_py_spec *spec,
                                       PyObject *context);
+
+/* The context is this task's alone; `enters`: and its one attempt enters it. */
+void tv_py_handle_own_context(struct tv_py_handle *self, bool enters);
 
 /* The task that it is the handle of; takes a reference of it. */
 void tv_py_handle_accept(struct tv_py_handle *self, struct tv_task *task);

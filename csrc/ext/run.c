@@ -3,8 +3,9 @@
  *
  * Signals. While run waits, SIGINT and SIGTERM go to a C handler that counts them and ends the
  * sleep; other signals go where they always go (signals.c). Only the main thread installs handlers,
- * so runs nest like its calls (one may be called by the Python handler of another signal):
- * `current` is the innermost, read by the handler and written by the main thread alone.
+ * so runs nest like its calls (one may be called by the Python handler of another signal), and what
+ * has arrived is the innermost one's. The handler may run on any thread and touches nothing that
+ * ends with a run.
  */
 #include "ext/objects.h"
 
@@ -15,22 +16,18 @@ static const int signal_numbers[] = {SIGINT, SIGTERM};
 #define SIGNALS ((int)(sizeof signal_numbers / sizeof *signal_numbers))
 
 struct signals {
-    struct signals *outer;
-    atomic_uint count;
     int installed;
     struct sigaction before[SIGNALS];
 };
 
-static struct signals *_Atomic current;
+static atomic_uint arrived;
 
 static void on_signal(int number)
 {
-    struct signals *signals = atomic_load(&current);
     int saved = errno;
 
     (void)number;
-    if (signals)
-        atomic_fetch_add(&signals->count, 1);
+    atomic_fetch_add(&arrived, 1);
     tv_interrupt_waits();
     errno = saved;
 }
@@ -42,7 +39,6 @@ static void restore(struct signals *signals)
 
         sigaction(signal_numbers[i], &signals->before[i], NULL);
     }
-    atomic_store(&current, signals->outer);
 }
 
 static int install(struct signals *signals, struct tv_py_core *core)
@@ -51,8 +47,7 @@ static int install(struct signals *signals, struct tv_py_core *core)
     int failed;
 
     sigemptyset(&action.sa_mask);
-    signals->outer = atomic_load(&current);
-    atomic_store(&current, signals);
+    atomic_store(&arrived, 0);
     for (int i = 0; i < SIGNALS; i++) {
         if (sigaction(signal_numbers[i], &action, &signals->before[i]) != 0) {
             failed = errno;
@@ -83,7 +78,7 @@ static void stop(struct run *run)
 
 static void see_signals(struct run *run)
 {
-    unsigned count = run->signals ? atomic_exchange(&run->signals->count, 0) : 0;
+    unsigned count = run->signals ? atomic_exchange(&arrived, 0) : 0;
 
     for (; count > 0; count--)
         stop(run);
@@ -174,7 +169,7 @@ static int start(struct tv_py_core *core, struct tv_py_batch *batch)
 
 static PyObject *run_batch(struct tv_py_core *core, struct tv_py_batch *batch, bool handle_signals)
 {
-    struct signals signals = {.outer = NULL};
+    struct signals signals = {.installed = 0};
     PyObject *none = NULL;
 
     if (handle_signals && install(&signals, core) < 0) {

@@ -20,7 +20,7 @@ static int put_restart(struct tv_py_state *state, struct tv_py_spec *self, PyObj
     else
         self->restart = PyObject_CallOneArg(state->RestartPolicy, value);
     self->spec.options.inherits &= ~(uint32_t)TV_INHERIT_RESTART;
-    return self->restart ? tv_py_restart(self->restart, &self->spec.options) : -1;
+    return self->restart ? tv_py_restart(state, self->restart, &self->spec.options) : -1;
 }
 
 static int put_backoff(struct tv_py_state *state, struct tv_py_spec *self, PyObject *value)
@@ -242,26 +242,12 @@ PyObject *tv_py_spec_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return tv_py_spec_make(type, values);
 }
 
-/* Takes `restart`, the policy; NULL: an exception is set. */
-static PyObject *make_with(PyObject *type, PyObject **values, PyObject *restart)
-{
-    PyObject *self = NULL;
-
-    if (restart) {
-        values[TV_PY_SPEC_RESTART] = restart;
-        self = tv_py_spec_make((PyTypeObject *)type, values);
-    }
-    Py_XDECREF(restart);
-    return self;
-}
-
-static PyObject *ready_made(PyObject *type, const char *name)
+static PyObject *make_with(PyObject *type, PyObject **values, enum tv_restart_kind kind)
 {
     struct tv_py_state *state = PyType_GetModuleState((PyTypeObject *)type);
 
-    if (!state->RestartPolicy)
-        return tv_py_raise_new(NULL, "()");
-    return tv_py_attribute(state->RestartPolicy, name);
+    values[TV_PY_SPEC_RESTART] = state->restarts[kind];
+    return tv_py_spec_make((PyTypeObject *)type, values);
 }
 
 PyObject *tv_py_spec_once(PyObject *type, PyObject *const *args, Py_ssize_t nargs,
@@ -271,7 +257,7 @@ PyObject *tv_py_spec_once(PyObject *type, PyObject *const *args, Py_ssize_t narg
 
     if (tv_py_parse(&once_params, args, nargs, kwnames, values) < 0)
         return NULL;
-    return make_with(type, values, ready_made(type, "NEVER"));
+    return make_with(type, values, TV_RESTART_NEVER);
 }
 
 PyObject *tv_py_spec_restartable(PyObject *type, PyObject *const *args, Py_ssize_t nargs,
@@ -281,22 +267,30 @@ PyObject *tv_py_spec_restartable(PyObject *type, PyObject *const *args, Py_ssize
 
     if (tv_py_parse(&restartable_params, args, nargs, kwnames, values) < 0)
         return NULL;
-    return make_with(type, values, ready_made(type, "ON_FAILURE"));
+    return make_with(type, values, TV_RESTART_ON_FAILURE);
 }
 
 PyObject *tv_py_spec_periodic(PyObject *type, PyObject *const *args, Py_ssize_t nargs,
                               PyObject *kwnames)
 {
+    struct tv_py_state *state = PyType_GetModuleState((PyTypeObject *)type);
     PyObject *given[TV_PY_SPEC_FIELDS], *values[TV_PY_SPEC_FIELDS];
-    PyObject *always, *restart;
+    PyObject *always, *restart = NULL, *self = NULL;
 
     if (tv_py_parse(&periodic_params, args, nargs, kwnames, given) < 0)
         return NULL;
-    always = ready_made(type, "always");
-    restart = always ? PyObject_CallOneArg(always, given[1]) : NULL;
-    Py_XDECREF(always);
+    if (!state->RestartPolicy)
+        return tv_py_raise_new(NULL, "()");
+    always = tv_py_attribute(state->RestartPolicy, "always");
+    if (always)
+        restart = PyObject_CallOneArg(always, given[1]);
     values[TV_PY_SPEC_FN] = given[0];
     for (int i = TV_PY_SPEC_NAME; i < TV_PY_SPEC_RESTART; i++)
         values[i] = given[i + 1];
-    return make_with(type, values, restart);
+    values[TV_PY_SPEC_RESTART] = restart;
+    if (restart)
+        self = tv_py_spec_make((PyTypeObject *)type, values);
+    Py_XDECREF(restart);
+    Py_XDECREF(always);
+    return self;
 }

@@ -306,7 +306,7 @@ static PyMethodDef spec_methods[] = {
      replace_doc},
     {"__replace__", (PyCFunction)(void (*)(void))spec_replace, METH_FASTCALL | METH_KEYWORDS,
      "__replace__($self, /, **changes)\n--\n\nAs replace()."},
-    {"__reduce__", spec_reduce, METH_NOARGS, "__reduce__($self, /)\n--\n\n"},
+    {"__reduce__", spec_reduce, METH_NOARGS, "__reduce__($self, /)\n--\n\nFor pickle."},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "See PEP 585."},
     {NULL, NULL, 0, NULL},
 };

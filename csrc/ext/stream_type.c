@@ -64,6 +64,15 @@ static void raise_timeout(tv_ns timeout)
     PyErr_Format(PyExc_TimeoutError, "no event came within %s", text);
 }
 
+/* What is there is taken at once; only who has to wait for it pays for waiting. */
+static int take_or_wait(struct reading *reading, tv_ns timeout, enum tv_err *err)
+{
+    *err = wait_next(reading, 0);
+    if (*err != TV_TIMEOUT || timeout == 0)
+        return 0;
+    return tv_py_wait(wait_next, reading, timeout, err);
+}
+
 /*
  * The next event; NULL without an exception: the stream has ended. The Event is made first, so that
  * none is taken from the stream and then lost for want of memory.
@@ -77,7 +86,7 @@ static PyObject *read_next(PyObject *self, tv_ns timeout)
 
     if (!event)
         return NULL;
-    if (tv_py_wait(wait_next, &reading, timeout, &err) == 0) {
+    if (take_or_wait(&reading, timeout, &err) == 0) {
         if (err == TV_OK) {
             tv_py_event_fill(event, &reading.event);
             return event;

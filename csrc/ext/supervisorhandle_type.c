@@ -77,8 +77,8 @@ PyDoc_STRVAR(cancel_doc,
              "timeout: seconds to wait at most; left out it is the task's grace, None waits for\n"
              "ever.\n"
              "Returns True to the one caller that asked first, False to all others and where\n"
-             "there is no such task. Raises TaskRemoveTimeout if it has not ended in time (the removal\n"
-             "goes on), RuntimeError where it could only wait for its own caller.");
+             "there is no such task. Raises TaskRemoveTimeout if it has not ended in time (the\n"
+             "removal goes on), RuntimeError where it could only wait for its own caller.");
 
 static PyObject *handle_cancel(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                                PyObject *kwnames)

@@ -21,8 +21,26 @@ struct tv_py_handle *tv_py_handle_new(struct tv_py_core *core, struct tv_py_spec
     self->spec = (struct tv_py_spec *)Py_NewRef(spec);
     self->context = Py_NewRef(context);
     self->result = self->traceback = self->callbacks = self->outcome = self->weakrefs = NULL;
-    self->raised = self->enters_own_context = false;
+    self->raised = self->has_own_context = self->enters_own_context = false;
     return self;
+}
+
+/* A context of a waiting task is, like its handle, nothing that a collection need look at. */
+void tv_py_handle_own_context(struct tv_py_handle *self, bool enters)
+{
+    self->has_own_context = true;
+    self->enters_own_context = enters;
+    PyObject_GC_UnTrack(self->context);
+}
+
+static void drop_context(struct tv_py_handle *self)
+{
+    PyObject *context = self->context;
+
+    self->context = NULL;
+    if (context && self->has_own_context)
+        PyObject_GC_Track(context); /* its dealloc counts on that */
+    Py_XDECREF(context);
 }
 
 /* Both store the same pointer; where there is no GIL they may do so at one time. */
@@ -59,7 +77,7 @@ static int handle_clear(PyObject *object)
     struct tv_py_handle *self = (struct tv_py_handle *)object;
 
     Py_CLEAR(self->spec);
-    Py_CLEAR(self->context);
+    drop_context(self);
     Py_CLEAR(self->traceback);
     Py_CLEAR(self->result);
     Py_CLEAR(self->callbacks);
@@ -90,14 +108,10 @@ static bool can_be_in_a_cycle(PyObject *object)
 /* The runtime's reference is dropped last: it may be the last one. */
 void tv_py_handle_forget(struct tv_py_handle *self)
 {
-    PyObject *spec = (PyObject *)self->spec;
-    PyObject *context = self->context;
     struct tv_outcome outcome;
 
-    self->spec = NULL;
-    self->context = NULL;
-    Py_DECREF(spec);
-    Py_DECREF(context);
+    Py_CLEAR(self->spec);
+    drop_context(self);
     tv_task_outcome(self->task, &outcome);
     if (outcome.kind == TV_OUTCOME_ABANDONED) {
         Py_CLEAR(self->traceback);

@@ -123,6 +123,8 @@ static struct tv_text *typed_text(PyTypeObject *type, PyObject *text)
     char buffer[2 * PART_MAX + 2];
     size_t size = append_type(buffer, type);
 
+    if (size == 0)
+        return &tv_text_out_of_memory;
     if (text && PyUnicode_GET_LENGTH(text) > 0)
         size = append_str(buffer, append(buffer, size, ": ", 2), text);
     return tv_text_new_reason(buffer, size);
@@ -147,8 +149,12 @@ struct tv_text *tv_py_exception_text(PyObject *exception)
 struct tv_text *tv_py_reason_text(PyObject *reason)
 {
     char buffer[PART_MAX];
+    size_t size;
 
     if (!PyUnicode_Check(reason))
         return typed_text(Py_TYPE(reason), NULL);
-    return tv_text_new_reason(buffer, append_str(buffer, 0, reason));
+    size = append_str(buffer, 0, reason);
+    if (size == 0 && PyUnicode_GET_LENGTH(reason) > 0)
+        return &tv_text_out_of_memory;
+    return tv_text_new_reason(buffer, size);
 }

@@ -61,6 +61,11 @@ static PyObject *token_child(PyObject *self, PyObject *Py_UNUSED(unused))
     return new_of(Py_TYPE(self), tv_token_new(token_of(self)));
 }
 
+static PyObject *get_is_cancelled(PyObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(tv_token_is_cancelled(token_of(self)));
+}
+
 static enum tv_err wait_cancelled(void *arg, tv_ns deadline)
 {
     return tv_token_wait(arg, deadline);
@@ -77,17 +82,15 @@ static PyObject *token_wait(PyObject *self, PyObject *const *args, Py_ssize_t na
     enum tv_err err;
 
     if (tv_py_parse(&params, args, nargs, kwnames, &timeout) < 0 ||
-        tv_py_timeout(timeout, "timeout", &timeout_ns) < 0 ||
-        tv_py_wait(wait_cancelled, token_of(self), timeout_ns, &err) < 0)
+        tv_py_timeout(timeout, "timeout", &timeout_ns) < 0)
+        return NULL;
+    if (timeout_ns == 0 || tv_token_is_cancelled(token_of(self)))
+        return get_is_cancelled(self, NULL);
+    if (tv_py_wait(wait_cancelled, token_of(self), timeout_ns, &err) < 0)
         return NULL;
     if (err != TV_OK && err != TV_TIMEOUT)
         return tv_py_raise(tv_py_state_of(self), err, NULL);
     return PyBool_FromLong(err == TV_OK);
-}
-
-static PyObject *get_is_cancelled(PyObject *self, void *Py_UNUSED(closure))
-{
-    return PyBool_FromLong(tv_token_is_cancelled(token_of(self)));
 }
 
 static PyObject *token_repr(PyObject *self)

@@ -80,9 +80,19 @@ uint64_t tv_task_attempt(const struct tv_task *task)
     return task->actor.attempt;
 }
 
+/* The spec is borrowed until the task is DONE. */
 tv_ns tv_task_grace(struct tv_task *task)
 {
-    return tv_core_options(&task->supervisor->core, &task->actor, TV_INHERIT_GRACE)->grace_ns;
+    struct tv_supervisor *supervisor = task->supervisor;
+    tv_ns grace = 0;
+
+    if (tv_is_forked(supervisor))
+        return 0;
+    tv_lock_take(&supervisor->lock);
+    if (task->actor.state != TV_ACTOR_DONE)
+        grace = tv_core_options(&supervisor->core, &task->actor, TV_INHERIT_GRACE)->grace_ns;
+    tv_lock_drop(&supervisor->lock);
+    return grace;
 }
 
 enum tv_task_state tv_task_state(struct tv_task *task)

@@ -240,6 +240,16 @@ static void a_later_grace_never_lengthens(void)
     done();
 }
 
+static void a_later_grace_that_ends_at_the_same_instant_changes_nothing(void)
+{
+    begin();
+    rig_shutdown(&rig, 5, 50);
+    rig_shutdown(&rig, 10, 45);
+    CHECK_EQ(rig.core.shutdown.grace_ns, 50);
+    CHECK_EQ(tv_core_deadline(&rig.core), 55);
+    done();
+}
+
 /* rule: R5.7 R5.8 */
 static void a_second_call_with_zero_ends_the_grace_at_once(void)
 {
@@ -297,6 +307,7 @@ int main(int argc, char **argv)
         TEST(a_grace_of_zero_is_enough_for_those_that_have_no_body),
         TEST(a_later_grace_shortens),
         TEST(a_later_grace_never_lengthens),
+        TEST(a_later_grace_that_ends_at_the_same_instant_changes_nothing),
         TEST(a_second_call_with_zero_ends_the_grace_at_once),
         TEST(a_call_after_the_verdict_changes_nothing),
         TEST(a_grace_longer_than_time_never_ends),

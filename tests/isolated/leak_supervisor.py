@@ -1,5 +1,7 @@
 """Supervisors made, served, used, shut down, and made without being run."""
 
+import warnings
+
 import measure
 
 import taskvisor as tv
@@ -29,6 +31,11 @@ def work() -> None:
     except tv.AlreadyRunning:
         pass
     tv.Supervisor().run([spec], handle_signals=False)
+    tv.Supervisor().serve().shutdown(wait=False)
+    tv.Supervisor().serve().add(spec).outcome(20)  # and the supervisor is dropped
+
+
+warnings.simplefilter("ignore", ResourceWarning)
 
 
 measure.check(

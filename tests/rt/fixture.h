@@ -28,7 +28,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PATIENCE (20 * TV_SECOND)
+#define PATIENCE (60 * TV_SECOND)
 
 #define EVENTUALLY(condition)                                                      \
     do {                                                                           \

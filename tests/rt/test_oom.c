@@ -1,0 +1,519 @@
+/*
+ * Every allocation and every thread creation fails once: the first one of a call, the second … until
+ * the call succeeds; alone, and with all that follow. After each: the error, nothing changed, nothing
+ * leaked. Blocks are counted here, so a leak is seen at the call that made it.
+ */
+#include "host.h"
+
+#include <errno.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void __real_free(void *block);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+                          void *arg);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void __wrap_free(void *block);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+                          void *arg);
+
+/* ---- failures on order ---------------------------------------------------------------------- */
+
+static _Atomic long blocks;
+
+/* Of the thread that ordered them: the `at`-th call from now fails, and with `sticky` all later. */
+struct order {
+    long at, calls;
+    bool sticky;
+};
+static _Thread_local struct order memory, threads;
+
+/* Of all threads. */
+static _Atomic bool no_memory, no_threads;
+
+static bool fails(struct order *order)
+{
+    if (order->at == 0)
+        return false;
+    order->calls++;
+    return order->calls == order->at || (order->sticky && order->calls > order->at);
+}
+
+void *__wrap_malloc(size_t size)
+{
+    void *block = fails(&memory) || atomic_load(&no_memory) ? NULL : __real_malloc(size);
+
+    atomic_fetch_add(&blocks, block != NULL);
+    return block;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    void *block = fails(&memory) || atomic_load(&no_memory) ? NULL : __real_calloc(count, size);
+
+    atomic_fetch_add(&blocks, block != NULL);
+    return block;
+}
+
+void __wrap_free(void *block)
+{
+    atomic_fetch_sub(&blocks, block != NULL);
+    __real_free(block);
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+                          void *arg)
+{
+    if (fails(&threads) || atomic_load(&no_threads))
+        return EAGAIN;
+    return __real_pthread_create(thread, attr, run, arg);
+}
+
+/* ---- what a failed call must not have changed ------------------------------------------------ */
+
+struct snapshot {
+    size_t tasks, subscribers;
+    uint64_t published;
+    bool serving, open;
+};
+
+static struct snapshot look_at(struct tv_supervisor *s)
+{
+    struct tv_task_info *tasks;
+    struct tv_subscriber_info *subscribers;
+    struct snapshot seen = {.serving = tv_is_serving(s), .open = tv_is_open(s)};
+
+    CHECK_EQ(tv_tasks(s, &tasks, &seen.tasks), TV_OK);
+    tv_tasks_free(tasks, seen.tasks);
+    CHECK_EQ(tv_subscribers(s, &subscribers, &seen.subscribers), TV_OK);
+    tv_subscribers_free(subscribers, seen.subscribers);
+    seen.published = counters(s).published;
+    return seen;
+}
+
+static void check_same(const struct snapshot *a, const struct snapshot *b)
+{
+    CHECK_EQ(a->tasks, b->tasks);
+    CHECK_EQ(a->subscribers, b->subscribers);
+    CHECK_EQ(a->published, b->published);
+    CHECK_EQ(a->serving, b->serving);
+    CHECK_EQ(a->open, b->open);
+}
+
+/* One public call; `s` is fresh each time. `undo` gives back what a success has brought. */
+struct call {
+    void (*prepare)(struct tv_supervisor *s);
+    enum tv_err (*run)(struct tv_supervisor *s);
+    void (*undo)(struct tv_supervisor *s);
+    bool serving;
+};
+
+static void forget_orders(void)
+{
+    memory = threads = (struct order){.at = 0};
+}
+
+/*
+ * The `at`-th allocation fails. True: the call has succeeded all the same. Tables that have grown
+ * stay so until the supervisor goes, so the blocks are counted after that.
+ */
+static bool try_call(const struct call *call, long at, bool sticky)
+{
+    long blocks_before = atomic_load(&blocks);
+    struct tv_supervisor *s = call->serving ? serve(NULL) : make(NULL, NULL, NULL);
+    struct snapshot before, after;
+    enum tv_err err;
+
+    if (call->prepare)
+        call->prepare(s);
+    EVENTUALLY(!call->serving || counters(s).workers_busy + counters(s).workers_starting == 0);
+    before = look_at(s);
+    memory = (struct order){.at = at, .sticky = sticky};
+    err = call->run(s);
+    forget_orders();
+    if (err == TV_OK) {
+        call->undo(s);
+    } else {
+        CHECK_EQ(err, TV_NO_MEMORY);
+        after = look_at(s);
+        check_same(&before, &after);
+    }
+    CHECK_EQ(tv_shutdown(s, TV_NONE, true), TV_OK);
+    CHECK_EQ(call->serving ? tv_wait_closed(s, TV_NEVER) : TV_OK, TV_OK);
+    tv_supervisor_rele(s);
+    EVENTUALLY(atomic_load(&blocks) == blocks_before);
+    return err == TV_OK;
+}
+
+/* Returns how many allocations the call needs. */
+static long fail_each(const struct call *call)
+{
+    long need = 0;
+
+    for (int sticky = 0; sticky < 2; sticky++) {
+        long at = 1;
+
+        while (!try_call(call, at, sticky))
+            at++;
+        need = at - 1;
+    }
+    return need;
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+static struct tv_task *got_task;
+
+static enum tv_err add_one(struct tv_supervisor *s)
+{
+    static struct tv_text name = {.size = 3, .bytes = "new", .hash = 77};
+
+    return tv_add(s, &waiting_for_cancel, &name, NULL, &got_task);
+}
+
+static void take_back_task(struct tv_supervisor *s)
+{
+    EVENTUALLY(tv_task_state(got_task) == TV_TASK_RUNNING || !tv_is_serving(s));
+    CHECK_EQ(leave(s, got_task), TV_OK);
+    finish(got_task, TV_OUTCOME_CANCELED);
+}
+
+static void fill(struct tv_supervisor *s)
+{
+    for (size_t i = 0; i < 63; i++) {
+        struct tv_text *name = text_number("t", i);
+        struct tv_task *task;
+
+        CHECK_EQ(tv_add(s, &failing, name, NULL, &task), TV_OK);
+        tv_text_rele(name);
+        EVENTUALLY(!tv_is_serving(s) || tv_task_state(task) == TV_TASK_BACKOFF);
+        tv_task_rele(task);
+    }
+}
+
+static void an_add_without_memory_is_refused_and_leaves_nothing(void)
+{
+    const struct call first = {NULL, add_one, take_back_task, false};
+    const struct call served = {NULL, add_one, take_back_task, true};
+    const struct call growing = {fill, add_one, take_back_task, false};
+
+    CHECK_EQ(fail_each(&first), 3);   /* the record, the first names, the first ids */
+    CHECK_EQ(fail_each(&growing), 2); /* the record, more timers */
+    CHECK(fail_each(&served) >= 3);
+}
+
+#define BATCH 150
+static struct tv_request requests[BATCH];
+static struct tv_task *tasks[BATCH];
+static struct tv_batch *batch;
+
+static enum tv_err reserve(struct tv_supervisor *s)
+{
+    size_t failed;
+
+    return tv_reserve(s, requests, BATCH, tasks, &batch, &failed);
+}
+
+static void commit(struct tv_supervisor *s)
+{
+    memory = (struct order){.at = 1, .sticky = true};
+    CHECK_EQ(tv_commit(batch), TV_OK);
+    forget_orders();
+    for (size_t i = 0; i < BATCH; i++) {
+        leave(s, tasks[i]);
+        finish(tasks[i], TV_OUTCOME_CANCELED);
+    }
+}
+
+static void a_batch_without_memory_is_refused_as_a_whole(void)
+{
+    const struct call call = {NULL, reserve, commit, true};
+
+    for (size_t i = 0; i < BATCH; i++)
+        requests[i] = (struct tv_request){&waiting_for_cancel, text_number("t", i), NULL};
+    CHECK(fail_each(&call) > BATCH);
+    for (size_t i = 0; i < BATCH; i++)
+        tv_text_rele(requests[i].name);
+}
+
+static struct tv_stream *got_stream;
+
+static enum tv_err open_stream(struct tv_supervisor *s)
+{
+    return tv_stream_open(s, 10, &got_stream);
+}
+
+static void close_stream(struct tv_supervisor *s)
+{
+    (void)s;
+    tv_stream_rele(got_stream);
+}
+
+static struct tv_task_info *got_infos;
+static size_t got_count;
+
+static enum tv_err list_tasks(struct tv_supervisor *s)
+{
+    return tv_tasks(s, &got_infos, &got_count);
+}
+
+static void free_tasks(struct tv_supervisor *s)
+{
+    (void)s;
+    CHECK_EQ(got_count, 63);
+    tv_tasks_free(got_infos, got_count);
+}
+
+static struct tv_text *see_nothing(void *arg, const struct tv_event *event)
+{
+    (void)arg;
+    (void)event;
+    return NULL;
+}
+
+static enum tv_err subscribe(struct tv_supervisor *s)
+{
+    static struct tv_text name = {.size = 1, .bytes = "s", .hash = 5};
+
+    return tv_subscribe(s, &(struct tv_subscriber){&name, 10, see_nothing, NULL});
+}
+
+static void subscribe_first(struct tv_supervisor *s)
+{
+    CHECK_EQ(subscribe(s), TV_OK);
+}
+
+static struct tv_subscriber_info *got_subscribers;
+
+static enum tv_err list_subscribers(struct tv_supervisor *s)
+{
+    return tv_subscribers(s, &got_subscribers, &got_count);
+}
+
+static void free_subscribers(struct tv_supervisor *s)
+{
+    (void)s;
+    CHECK_EQ(got_count, 1);
+    tv_subscribers_free(got_subscribers, got_count);
+}
+
+static void nothing(struct tv_supervisor *s)
+{
+    (void)s;
+}
+
+static void views_streams_and_subscribers_without_memory_change_nothing(void)
+{
+    const struct call stream = {NULL, open_stream, close_stream, true};
+    const struct call all_tasks = {fill, list_tasks, free_tasks, false};
+    const struct call second = {subscribe_first, subscribe, nothing, false};
+    const struct call list = {subscribe_first, list_subscribers, free_subscribers, false};
+
+    CHECK_EQ(fail_each(&stream), 2);
+    CHECK_EQ(fail_each(&all_tasks), 1);
+    CHECK_EQ(fail_each(&second), 4); /* itself, two for its name, its queue */
+    CHECK_EQ(fail_each(&list), 1);
+}
+
+static void what_is_made_without_memory_is_not_there(void)
+{
+    struct tv_config config = TV_CONFIG_DEFAULT;
+    struct tv_supervisor *s = NULL;
+    struct tv_token *root = tv_token_new(NULL);
+    long before = atomic_load(&blocks);
+
+    atomic_store(&no_memory, true);
+    CHECK_EQ(tv_supervisor_new(&config, NULL, NULL, &s), TV_NO_MEMORY);
+    CHECK(!s);
+    CHECK(!tv_token_new(NULL));
+    CHECK(!tv_token_new(root));
+    CHECK(!tv_text_new("a", 1));
+    CHECK(tv_text_new_reason("a", 1) == &tv_text_out_of_memory);
+    atomic_store(&no_memory, false);
+    CHECK_EQ(atomic_load(&blocks), before);
+    tv_token_rele(root);
+    CHECK_EQ(atomic_load(&blocks), before - 1);
+}
+
+static void ask_without_memory(struct tv_task *task, void *arg, struct tv_result *result)
+{
+    struct tv_token *token;
+
+    (void)arg;
+    (void)result;
+    for (long at = 1; at <= 2; at++) {
+        memory = (struct order){.at = at};
+        CHECK(!tv_task_token(task));
+        forget_orders();
+    }
+    token = tv_task_token(task);
+    CHECK(token && !tv_token_is_cancelled(token));
+    tv_token_rele(token);
+}
+
+static void a_token_without_memory_can_be_asked_for_again(void)
+{
+    struct tv_supervisor *s = serve(NULL);
+
+    finish(add(s, "a", SPEC(ask_without_memory, NULL)), TV_OUTCOME_COMPLETED);
+    close_down(s);
+}
+
+/* ---- the rest goes on ------------------------------------------------------------------------ */
+
+static void fail_twice(struct tv_task *task, void *arg, struct tv_result *result)
+{
+    (void)arg;
+    if (tv_task_attempt(task) <= 2)
+        result->error = (struct tv_error){.kind = TV_ERROR_FAIL,
+                                          .text = tv_text_new_reason("no", 2)};
+}
+
+static void accepted_tasks_need_no_memory_to_their_end(void)
+{
+    static const struct tv_spec spec = {.options = TV_OPTIONS_INHERIT, .call = fail_twice};
+    struct tv_config config = TV_CONFIG_DEFAULT;
+    struct tv_supervisor *s;
+    struct tv_stuck_task *stuck;
+    struct gate gate = GATE;
+    struct tv_task *held;
+    size_t count;
+
+    config.defaults.backoff = (struct tv_backoff){TV_MS, TV_MS, 1.0, TV_JITTER_NONE};
+    s = serve(&config);
+    held = add(s, "held", SPEC(await_gate, &gate));
+    EVENTUALLY(is_alive(s, "held"));
+    for (size_t i = 0; i < BATCH; i++) {
+        struct tv_text *name = text_number("t", i);
+
+        CHECK_EQ(tv_add(s, &spec, name, NULL, &tasks[i]), TV_OK);
+        tv_text_rele(name);
+    }
+    EVENTUALLY(counters(s).threads_created >= 2);
+    atomic_store(&no_memory, true);
+    for (size_t i = 0; i < BATCH; i++)
+        finish(tasks[i], TV_OUTCOME_COMPLETED);
+    CHECK_EQ(leave(s, held), TV_OK);
+    CHECK_EQ(tv_shutdown(s, 0, false), TV_OK);
+    CHECK_EQ(tv_wait_closed(s, TV_NEVER), TV_OK);
+    CHECK_EQ(tv_stuck(s, &stuck, &count), TV_NO_MEMORY);
+    atomic_store(&no_memory, false);
+    CHECK_EQ(tv_stuck(s, &stuck, &count), TV_NO_MEMORY);
+    finish(held, TV_OUTCOME_ABANDONED);
+    gate_open(&gate);
+    EVENTUALLY(counters(s).threads_written_off == 0);
+    tv_supervisor_rele(s);
+}
+
+/* ---- serving --------------------------------------------------------------------------------- */
+
+/* With this order: the error, and everything back. True: it has succeeded. */
+static bool try_serve(bool with_host, struct order memory_order, struct order thread_order)
+{
+    long before = atomic_load(&blocks);
+    struct tv_supervisor *s;
+    struct host host;
+    enum tv_err err;
+    bool used_up;
+
+    host_init(&host);
+    s = host.supervisor = make(NULL, with_host ? &host.hooks : NULL, &host);
+    subscribe_first(s);
+    subscribe_first(s);
+    host_take(&host);
+    memory = memory_order;
+    threads = thread_order;
+    err = tv_serve(s);
+    forget_orders();
+    host_give(&host);
+    CHECK(err == TV_OK || err == TV_NO_MEMORY || err == TV_NO_THREAD);
+    used_up = tv_is_serving(s);
+    CHECK(used_up || err != TV_OK);
+    if (err == TV_OK) {
+        host_shutdown(&host, TV_NONE, false);
+    } else if (used_up) {
+        CHECK_EQ(tv_wait_closed(s, TV_NEVER), TV_OK);
+        CHECK_EQ(tv_serve(s), TV_ALREADY_RUNNING);
+    }
+    EVENTUALLY(atomic_load(&host.closed) == (with_host && used_up));
+    tv_supervisor_rele(s);
+    EVENTUALLY(threads_named("taskvisor") == 0);
+    CHECK_EQ(atomic_load(&host.begun), atomic_load(&host.ended));
+    EVENTUALLY(atomic_load(&blocks) == before);
+    return err == TV_OK;
+}
+
+static void serving_without_memory_or_threads_leaves_nothing_and_closes_once(void)
+{
+    const struct order none = {.at = 0};
+
+    for (int i = 0; i < 4; i++) {
+        bool with_host = i & 1, sticky = i & 2;
+        long at = 1;
+
+        while (!try_serve(with_host, (struct order){.at = at, .sticky = sticky}, none))
+            at++;
+        CHECK(at >= 5);
+        at = 1;
+        while (!try_serve(with_host, none, (struct order){.at = at, .sticky = sticky}))
+            at++;
+        CHECK_EQ(at, 5); /* the timer thread, a worker, two subscribers */
+    }
+}
+
+static void a_supervisor_without_its_timer_thread_can_be_served_again(void)
+{
+    struct tv_supervisor *s = make(NULL, NULL, NULL);
+
+    threads = (struct order){.at = 1};
+    CHECK_EQ(tv_serve(s), TV_NO_THREAD);
+    CHECK(!tv_is_serving(s));
+    forget_orders();
+    CHECK_EQ(tv_serve(s), TV_OK);
+    finish(add(s, "a", &returning), TV_OUTCOME_COMPLETED);
+    close_down(s);
+}
+
+/* ---- workers --------------------------------------------------------------------------------- */
+
+/* rule: R1.12 */
+static void workers_that_cannot_be_had_delay_attempts_and_fail_none(void)
+{
+    struct tv_supervisor *s = serve(NULL);
+    struct gate gate = GATE;
+    struct tv_task *held = add(s, "held", SPEC(await_gate, &gate)), *a, *b;
+
+    EVENTUALLY(is_alive(s, "held"));
+    atomic_store(&no_threads, true);
+    a = add(s, "a", &returning);
+    tv_thread_rest(5 * TV_MS);
+    atomic_store(&no_threads, false);
+    finish(a, TV_OUTCOME_COMPLETED);
+    atomic_store(&no_threads, true);
+    b = add(s, "b", SPEC(await_gate, &gate));
+    gate_open(&gate);
+    finish(held, TV_OUTCOME_COMPLETED);
+    finish(b, TV_OUTCOME_COMPLETED);
+    CHECK_EQ(tv_shutdown(s, TV_NONE, false), TV_OK);
+    CHECK_EQ(tv_wait_closed(s, TV_NEVER), TV_OK);
+    atomic_store(&no_threads, false);
+    tv_supervisor_rele(s);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct check_test tests[] = {
+        TEST(an_add_without_memory_is_refused_and_leaves_nothing),
+        TEST(a_batch_without_memory_is_refused_as_a_whole),
+        TEST(views_streams_and_subscribers_without_memory_change_nothing),
+        TEST(what_is_made_without_memory_is_not_there),
+        TEST(a_token_without_memory_can_be_asked_for_again),
+        TEST(accepted_tasks_need_no_memory_to_their_end),
+        TEST(serving_without_memory_or_threads_leaves_nothing_and_closes_once),
+        TEST(a_supervisor_without_its_timer_thread_can_be_served_again),
+        TEST(workers_that_cannot_be_had_delay_attempts_and_fail_none),
+    };
+
+    return CHECK_RUN(tests, argc, argv);
+}
