@@ -135,6 +135,29 @@ def test_exception_of_the_block_goes_on_with_the_verdict_as_a_note(gate):
 
 
 @pytest.mark.rule("R5.11")
+def test_verdict_of_another_supervisor_out_of_the_block_gets_the_note_too(gate):
+    held = gate()
+    config = tv.SupervisorConfig(grace=0.02)
+    with pytest.raises(tv.GraceExceeded) as caught, tv.Supervisor(config) as sup:
+        sup.add(tv.TaskSpec.once(held))
+        held.wait_inside()
+        raise tv.GraceExceeded(1, ["of another"])
+    assert caught.value.stuck == ["of another"]
+    assert caught.value.__notes__ == ['shutdown timeout 20ms exceeded; stuck: ["Gate"]']
+
+
+@pytest.mark.rule("R5.10", "R5.11")
+def test_own_verdict_out_of_the_block_goes_on_as_it_is(gate):
+    held = gate()
+    with pytest.raises(tv.GraceExceeded) as caught, tv.Supervisor() as sup:
+        sup.add(tv.TaskSpec.once(held))
+        held.wait_inside()
+        sup.shutdown(grace=0.02)
+    assert (caught.value.stuck, caught.value.grace) == (["Gate"], 0.02)
+    assert not hasattr(caught.value, "__notes__")
+
+
+@pytest.mark.rule("R5.11")
 def test_exception_of_the_block_has_no_note_after_a_clean_stop():
     with pytest.raises(KeyError) as caught, tv.Supervisor() as sup:
         sup.add(tv.TaskSpec.once(waits))

@@ -143,8 +143,8 @@ static int read_seed(struct tv_py_state *state, PyObject *object, uint64_t *seed
 }
 
 /*
- * What threading.stack_size() says; else what the recursion that Python allows in C takes. From 3.12
- * on (the later the more) that is up to 1.8 MiB for comparing nested lists, before 0.8 MiB for any.
+ * What threading.stack_size() says; else room for all the recursion that Python allows in C, which
+ * is 1.8 MiB on 3.13 (comparing nested lists) and 0.8 MiB on 3.11.
  */
 static size_t stack_size(void)
 {

@@ -18,18 +18,25 @@ struct life {
     struct gate gate; /* before the stuck ones */
     uint64_t number;
     _Atomic int accepted, settled, verdicts[3];
-    _Atomic bool over;      /* the verdict is known: no body may start */
+    _Atomic bool over; /* the verdict is known */
     struct tv_task *tasks[THREADS * MOVES];
 };
 
 /* ---- bodies ---------------------------------------------------------------------------------- */
 
+/* After the end a body starts only if its worker had taken it before: it has been abandoned. */
+static void check_start(struct life *life, struct tv_task *task)
+{
+    CHECK(!atomic_load(&life->over) || tv_task_done(task));
+}
+
 static void wait_or_end(struct tv_task *task, void *arg, struct tv_result *result)
 {
     struct life *life = arg;
     struct tv_prng chance = chance_of(tv_task_id(task) * 16 + tv_task_attempt(task));
+    enum tv_err err;
 
-    CHECK(!atomic_load(&life->over));
+    check_start(life, task);
     switch (draw(&chance, 5)) {
     case 0:
         await_cancel(task, NULL, result);
@@ -39,7 +46,8 @@ static void wait_or_end(struct tv_task *task, void *arg, struct tv_result *resul
         break;
     case 2:
         tv_shutdown(life->supervisor, TV_NONE, draw(&chance, 2));
-        CHECK_EQ(tv_wait_closed(life->supervisor, TV_NEVER), TV_WAITS_FOR_ITSELF);
+        err = tv_wait_closed(life->supervisor, TV_NEVER);
+        CHECK(err == TV_WAITS_FOR_ITSELF || (err == TV_OK && tv_task_done(task)));
         break;
     default:
         break;
@@ -50,9 +58,8 @@ static void ignore(struct tv_task *task, void *arg, struct tv_result *result)
 {
     struct life *life = arg;
 
-    (void)task;
     (void)result;
-    CHECK(!atomic_load(&life->over));
+    check_start(life, task);
     gate_await(&life->gate);
 }
 
@@ -114,25 +121,29 @@ static void listen_a_while(struct tv_supervisor *s, struct tv_prng *chance)
     tv_stream_rele(stream);
 }
 
-static void end_it(struct life *life, struct tv_prng *chance)
+static void note_verdict(struct life *life)
+{
+    tv_ns grace;
+
+    CHECK_EQ(tv_wait_closed(life->supervisor, TV_NEVER), TV_OK);
+    atomic_store(&life->over, true);
+    atomic_fetch_add(&life->verdicts[tv_verdict(life->supervisor, &grace)], 1);
+}
+
+/* Whoever is first, the one called `surely` ends it within a millisecond. */
+static void end_it(struct life *life, struct tv_prng *chance, bool surely)
 {
     tv_ns graces[] = {TV_NONE, 0, 200000, 60 * TV_SECOND};
-    tv_ns grace;
-    enum tv_verdict_kind verdict;
 
     if (draw(chance, 6) == 0)
-        tv_finish(life->supervisor);
+        CHECK_EQ(tv_finish(life->supervisor), TV_OK);
     else
         CHECK_EQ(tv_shutdown(life->supervisor, graces[draw(chance, 4)], draw(chance, 4) == 0),
                  TV_OK);
+    if (surely)
+        CHECK_EQ(tv_shutdown(life->supervisor, TV_MS, false), TV_OK);
     if (draw(chance, 2))
-        CHECK_EQ(tv_shutdown(life->supervisor, 1000000, false), TV_OK);
-    else
-        return;
-    CHECK_EQ(tv_wait_closed(life->supervisor, TV_NEVER), TV_OK);
-    atomic_store(&life->over, true);
-    verdict = tv_verdict(life->supervisor, &grace);
-    atomic_fetch_add(&life->verdicts[verdict], 1);
+        note_verdict(life);
 }
 
 static void *live(void *arg)
@@ -153,7 +164,7 @@ static void *live(void *arg)
             listen_a_while(s, &chance);
     }
     if (hand->number == 0 || draw(&chance, 2))
-        end_it(life, &chance);
+        end_it(life, &chance, hand->number == 0);
     err = tv_join(s, tv_now() + draw(&chance, 500) * 1000);
     CHECK(err == TV_OK || err == TV_TIMEOUT || err == TV_SHUTTING_DOWN);
     tv_interrupt(s);

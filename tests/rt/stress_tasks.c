@@ -321,7 +321,7 @@ static void run_round(int max_concurrent, bool with_subscriber, bool naturally)
     if (with_subscriber)
         CHECK_EQ(tv_subscribe(s, &(struct tv_subscriber){names[0], 4, observe, NULL}), TV_OK);
     CHECK_EQ(tv_serve(s), TV_OK);
-    stream = listen_to(s);
+    CHECK_EQ(tv_stream_open(s, 1u << 20, &stream), TV_OK);
     for (uintptr_t i = 0; i < THREADS; i++)
         helpers[i] = helper_start(move, (void *)(i + 1));
     for (int i = 0; i < THREADS; i++)
