@@ -123,7 +123,10 @@ struct tv_host {
     void (*forgotten)(void *arg, struct tv_task *task);
     /* The shutdown's grace is over; tv_stuck() tells who is stuck. Attached. */
     void (*exceeded)(void *arg);
-    /* Closed, and no body or subscriber is left: the last call. Attached. */
+    /*
+     * Closed, and no body or subscriber is left. Attached. The last call but for the detach and the
+     * thread_end of the thread it comes on.
+     */
     void (*closed)(void *arg);
 };
 
@@ -142,7 +145,10 @@ struct tv_config {
     {.defaults = TV_OPTIONS_DEFAULT, .subscriber_grace_ns = 5 * TV_SECOND,           \
      .max_concurrent = 0, .bus_capacity = 1024, .seed = 0, .stack_size = 0}
 
-/* Starts no thread. `host` (NULL: none) and `host_arg` are borrowed until host->closed. */
+/*
+ * Starts no thread. `host` (NULL: none) lives as long as the process; `host_arg` is borrowed until
+ * host->closed, after which only detach and thread_end come with it, and do not look at it.
+ */
 enum tv_err tv_supervisor_new(const struct tv_config *config, const struct tv_host *host,
                               void *host_arg, struct tv_supervisor **supervisor);
 struct tv_supervisor *tv_supervisor_hold(struct tv_supervisor *supervisor);

@@ -10,8 +10,8 @@
 
 #define PUBLISHERS 3
 #define READERS 4
-#define EVENTS 12000 /* pairs, of each publisher */
-#define STREAMS 150  /* of each reader */
+#define EVENTS 40000 /* pairs, of each publisher */
+#define STREAMS 400  /* of each reader */
 
 static struct tv_supervisor *s;
 static _Atomic int publishing;
@@ -57,8 +57,8 @@ static void read_alone(struct tv_stream *stream, struct tv_prng *chance)
             check_event(&event, &account);
             tv_event_release(&event);
         } else if (err == TV_LAGGED) {
-            CHECK(lost > 0 && account.missing == 0);
-            account.missing = lost;
+            CHECK(lost > 0);
+            account.missing += lost;
             told += lost;
         } else {
             CHECK_EQ(err, TV_TIMEOUT);
