@@ -161,15 +161,6 @@ def test_run_is_a_caller_too_and_gets_the_verdict_of_a_shutdown(recorder, gate):
     assert told == error
 
 
-@pytest.mark.rule("R5.10")
-def test_leaving_the_context_is_silent_when_a_caller_in_another_thread_was_told(gate):
-    held = gate()
-    with tv.Supervisor() as sup:
-        sup.add(tv.TaskSpec.once(held))
-        held.wait_inside()
-        assert type(in_thread(sup.shutdown, grace=0.05)()) is tv.GraceExceeded
-
-
 @pytest.mark.rule("R5.6", "R5.8")
 def test_later_grace_shortens_for_all(serve, recorder, gate):
     held = gate()

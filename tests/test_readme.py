@@ -20,9 +20,10 @@ def blocks(language: str) -> list[str]:
     return [text for found, text in _BLOCK.findall(README) if found == language]
 
 
-def test_first_example_is_short_and_prints_what_stands_below_it():
-    example = blocks("python")[0]
-    assert len(example.splitlines()) < 20
+def test_first_example_is_short_and_prints_what_stands_below_it(tmp_path):
+    example = tmp_path / "example.py"
+    example.write_text(blocks("python")[0], encoding="utf-8")
+    assert len(blocks("python")[0].splitlines()) < 20
     assert run_well(example) == blocks("text")[0]
 
 

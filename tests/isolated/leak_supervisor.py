@@ -38,6 +38,4 @@ def work() -> None:
 warnings.simplefilter("ignore", ResourceWarning)
 
 
-measure.check(
-    work, tv.Supervisor, tv.SupervisorHandle, tv.TaskHandle, tv.TaskSpec, Silent
-)
+measure.check(work, tv.Supervisor, tv.SupervisorHandle, tv.TaskHandle, tv.TaskSpec, Silent)

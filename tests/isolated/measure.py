@@ -1,8 +1,8 @@
 """Tells whether 1,000 rounds of some work leave anything behind.
 
 Guarantees: the work is run once to warm up caches and recycled records, then measured; references
-to the types (every instance of an extension type holds one), threads and descriptors are no more than
-they were; the blocks of Python may grow by half a block a round and the C heap by 16 bytes
+to the types (every instance of an extension type holds one), threads and descriptors are no more
+than they were; the blocks of Python may grow by half a block a round, the C heap by 16 bytes
 (free lists fill up slowly), so that a leak of one object a round is always seen.
 """
 

@@ -40,7 +40,7 @@
         }                                                                          \
     } while (0)
 
-/* ---- gates --------------------------------------------------------------------------------- */
+/* ---- gates ---------------------------------------------------------------------------------- */
 
 struct gate {
     pthread_mutex_t mutex;
@@ -82,7 +82,7 @@ static inline int gate_waiting(struct gate *gate)
     return waiting;
 }
 
-/* ---- texts --------------------------------------------------------------------------------- */
+/* ---- texts ---------------------------------------------------------------------------------- */
 
 /* With one reference. */
 static inline struct tv_text *text(const char *string)
@@ -111,7 +111,7 @@ static inline void check_reason(const struct tv_reason *reason, const char *want
     CHECK_BYTES(found, size, wanted);
 }
 
-/* ---- bodies -------------------------------------------------------------------------------- */
+/* ---- bodies --------------------------------------------------------------------------------- */
 
 /* Lives as long as the block it is written in: no task of it may be left at the end of that one. */
 #define SPEC(body, argument)                                                              \
@@ -172,7 +172,7 @@ static const struct tv_spec failing = {.options = TV_OPTIONS_INHERIT, .call = fa
 static const struct tv_spec waiting_for_cancel = {
     .options = TV_OPTIONS_INHERIT, .call = await_cancel};
 
-/* ---- supervisors --------------------------------------------------------------------------- */
+/* ---- supervisors ---------------------------------------------------------------------------- */
 
 static inline struct tv_supervisor *make(const struct tv_config *config,
                                          const struct tv_host *host, void *host_arg)
@@ -217,7 +217,7 @@ static inline bool is_alive(struct tv_supervisor *supervisor, const char *name)
     return alive;
 }
 
-/* ---- tasks --------------------------------------------------------------------------------- */
+/* ---- tasks ---------------------------------------------------------------------------------- */
 
 static inline enum tv_err try_add(struct tv_supervisor *supervisor, const char *name,
                                   const struct tv_spec *spec, struct tv_task **task)
@@ -254,7 +254,7 @@ static inline enum tv_err leave(struct tv_supervisor *supervisor, struct tv_task
     return tv_leave(supervisor, (struct tv_target){.task = task}, TV_CANCEL, NULL);
 }
 
-/* ---- events -------------------------------------------------------------------------------- */
+/* ---- events --------------------------------------------------------------------------------- */
 
 static inline struct tv_stream *listen_to(struct tv_supervisor *supervisor)
 {
@@ -296,7 +296,7 @@ static inline void expect_nothing(struct tv_stream *stream)
     CHECK_EQ(tv_stream_next(stream, 0, &event, &lost), TV_TIMEOUT);
 }
 
-/* ---- threads ------------------------------------------------------------------------------- */
+/* ---- threads -------------------------------------------------------------------------------- */
 
 /* Threads of this process whose name begins with `prefix`. */
 static inline int threads_named(const char *prefix)

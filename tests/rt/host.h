@@ -51,7 +51,7 @@ struct host_thread {
 
 static _Thread_local struct host_thread *host_self;
 
-/* ---- the big lock -------------------------------------------------------------------------- */
+/* ---- the big lock --------------------------------------------------------------------------- */
 
 static inline void host_take(struct host *host)
 {
@@ -86,7 +86,7 @@ static inline void host_return(struct host *host)
     host_take(host);
 }
 
-/* ---- hooks --------------------------------------------------------------------------------- */
+/* ---- hooks ---------------------------------------------------------------------------------- */
 
 static inline void check_open(struct host *host)
 {
@@ -214,7 +214,7 @@ static inline void host_closed(void *arg)
     CHECK_EQ(atomic_fetch_add(&host->closed, 1), 0);
 }
 
-/* ---- a supervisor with it ------------------------------------------------------------------ */
+/* ---- a supervisor with it ------------------------------------------------------------------- */
 
 static inline void host_init(struct host *host)
 {

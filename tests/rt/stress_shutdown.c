@@ -1,8 +1,8 @@
 /*
  * Hundreds of short lives of a supervisor, each ended by several threads at once while others still
  * add, cancel, wait and listen. What this wants to see broken: that somebody is never woken; that
- * callers of one shutdown are told different things; that a task accepted at the last moment has no
- * outcome; that something starts after the end; that a thread, a text or the supervisor itself stays.
+ * callers of one shutdown are told different things; that a task accepted at the last moment has
+ * no outcome; that something starts after the end; that a thread, a text or the supervisor stays.
  */
 #include "fixture.h"
 
@@ -22,7 +22,7 @@ struct life {
     struct tv_task *tasks[THREADS * MOVES];
 };
 
-/* ---- bodies ---------------------------------------------------------------------------------- */
+/* ---- bodies --------------------------------------------------------------------------------- */
 
 /* After the end a body starts only if its worker had taken it before: it has been abandoned. */
 static void check_start(struct life *life, struct tv_task *task)
@@ -63,7 +63,7 @@ static void ignore(struct tv_task *task, void *arg, struct tv_result *result)
     gate_await(&life->gate);
 }
 
-/* ---- moves ----------------------------------------------------------------------------------- */
+/* ---- moves ---------------------------------------------------------------------------------- */
 
 struct hand {
     struct life *life;
@@ -177,7 +177,7 @@ static void *live(void *arg)
     return NULL;
 }
 
-/* ---- one life -------------------------------------------------------------------------------- */
+/* ---- one life ------------------------------------------------------------------------------- */
 
 static struct tv_text *observe(void *arg, const struct tv_event *event)
 {

@@ -30,7 +30,7 @@ static struct tv_text *names[NAMES];
 static _Atomic int inside;
 static int permits;
 
-/* ---- bodies ---------------------------------------------------------------------------------- */
+/* ---- bodies --------------------------------------------------------------------------------- */
 
 static void await_token(struct tv_task *task, tv_ns deadline)
 {
@@ -94,7 +94,7 @@ static void live(struct tv_task *task, void *arg, struct tv_result *result)
     atomic_fetch_sub(&inside, 1);
 }
 
-/* ---- moves ----------------------------------------------------------------------------------- */
+/* ---- moves ---------------------------------------------------------------------------------- */
 
 /* A new record whose task has not been added yet. */
 static struct record *new_record(struct tv_prng *chance)
@@ -254,7 +254,7 @@ static void *move(void *arg)
     return NULL;
 }
 
-/* ---- the account ----------------------------------------------------------------------------- */
+/* ---- the account ---------------------------------------------------------------------------- */
 
 struct account {
     uint64_t accepted, starts, ends, added, removed, starting, ended;

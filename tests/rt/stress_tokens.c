@@ -117,7 +117,7 @@ static void a_tree_that_grows_and_is_cut_cancels_what_is_below_and_wakes_it(void
     tv_lock_fini(&places_lock);
 }
 
-/* ---- nobody sleeps through it ---------------------------------------------------------------- */
+/* ---- nobody sleeps through it --------------------------------------------------------------- */
 
 #define DEPTH 5
 #define ROUNDS 400

@@ -103,7 +103,7 @@ static void take_nothing(struct tv_receiver *receiver)
     CHECK(!tv_receiver_take(&bus, receiver, &event));
 }
 
-/* ---- numbers ------------------------------------------------------------------------------- */
+/* ---- numbers -------------------------------------------------------------------------------- */
 
 /* rule: R6.2 */
 static void every_receiver_sees_the_same_rising_numbers(void)
@@ -169,7 +169,7 @@ static void a_closed_bus_publishes_nothing_and_has_ended_for_all(void)
     tear_down();
 }
 
-/* ---- subscribers --------------------------------------------------------------------------- */
+/* ---- subscribers ---------------------------------------------------------------------------- */
 
 /* rule: R6.12, R6.15 */
 static void a_full_queue_drops_the_new_event_for_itself_and_says_so_once_to_all(void)
@@ -319,7 +319,7 @@ static void a_subscriber_is_unquiet_while_it_has_an_event_queued_or_in_hand(void
     tear_down();
 }
 
-/* ---- streams ------------------------------------------------------------------------------- */
+/* ---- streams -------------------------------------------------------------------------------- */
 
 /* rule: R6.31 */
 static void a_full_stream_drops_its_oldest(void)

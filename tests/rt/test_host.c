@@ -72,7 +72,7 @@ static void set_up(const struct tv_config *config)
     host_serve(&host, config);
 }
 
-/* ---- hooks --------------------------------------------------------------------------------- */
+/* ---- hooks ---------------------------------------------------------------------------------- */
 
 static void cancel_itself(struct tv_task *task, void *arg, struct tv_result *result)
 {
@@ -244,7 +244,7 @@ static void subscribers_are_called_attached_and_end_before_the_host_closes(void)
     tv_text_rele(subscriber.name);
 }
 
-/* ---- the end ------------------------------------------------------------------------------- */
+/* ---- the end -------------------------------------------------------------------------------- */
 
 static void linger(struct host *left)
 {

@@ -1,76 +1,11 @@
 /*
- * Every allocation and every thread creation fails once: the first one of a call, the second … until
- * the call succeeds; alone, and with all that follow. After each: the error, nothing changed, nothing
- * leaked. Blocks are counted here, so a leak is seen at the call that made it.
+ * Every allocation fails once: the first one of a call, the second … until the call succeeds;
+ * alone, and with all that follow. After each: the error, nothing changed, nothing leaked. Blocks
+ * are counted, so a leak is seen at the call that made it.
  */
-#include "host.h"
+#include "failures.h"
 
-#include <errno.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void __real_free(void *block);
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
-                          void *arg);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void __wrap_free(void *block);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
-                          void *arg);
-
-/* ---- failures on order ---------------------------------------------------------------------- */
-
-static _Atomic long blocks;
-
-/* Of the thread that ordered them: the `at`-th call from now fails, and with `sticky` all later. */
-struct order {
-    long at, calls;
-    bool sticky;
-};
-static _Thread_local struct order memory, threads;
-
-/* Of all threads. */
-static _Atomic bool no_memory, no_threads;
-
-static bool fails(struct order *order)
-{
-    if (order->at == 0)
-        return false;
-    order->calls++;
-    return order->calls == order->at || (order->sticky && order->calls > order->at);
-}
-
-void *__wrap_malloc(size_t size)
-{
-    void *block = fails(&memory) || atomic_load(&no_memory) ? NULL : __real_malloc(size);
-
-    atomic_fetch_add(&blocks, block != NULL);
-    return block;
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    void *block = fails(&memory) || atomic_load(&no_memory) ? NULL : __real_calloc(count, size);
-
-    atomic_fetch_add(&blocks, block != NULL);
-    return block;
-}
-
-void __wrap_free(void *block)
-{
-    atomic_fetch_sub(&blocks, block != NULL);
-    __real_free(block);
-}
-
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
-                          void *arg)
-{
-    if (fails(&threads) || atomic_load(&no_threads))
-        return EAGAIN;
-    return __real_pthread_create(thread, attr, run, arg);
-}
-
-/* ---- what a failed call must not have changed ------------------------------------------------ */
+/* ---- what a failed call must not have changed ----------------------------------------------- */
 
 struct snapshot {
     size_t tasks, subscribers;
@@ -108,11 +43,6 @@ struct call {
     void (*undo)(struct tv_supervisor *s);
     bool serving;
 };
-
-static void forget_orders(void)
-{
-    memory = threads = (struct order){.at = 0};
-}
 
 /*
  * The `at`-th allocation fails. True: the call has succeeded all the same. Tables that have grown
@@ -161,7 +91,7 @@ static long fail_each(const struct call *call)
     return need;
 }
 
-/* ---- calls ----------------------------------------------------------------------------------- */
+/* ---- calls ---------------------------------------------------------------------------------- */
 
 static struct tv_task *got_task;
 
@@ -360,7 +290,7 @@ static void a_token_without_memory_can_be_asked_for_again(void)
     close_down(s);
 }
 
-/* ---- the rest goes on ------------------------------------------------------------------------ */
+/* ---- the rest goes on ----------------------------------------------------------------------- */
 
 static void fail_twice(struct tv_task *task, void *arg, struct tv_result *result)
 {
@@ -406,101 +336,6 @@ static void accepted_tasks_need_no_memory_to_their_end(void)
     tv_supervisor_rele(s);
 }
 
-/* ---- serving --------------------------------------------------------------------------------- */
-
-/* With this order: the error, and everything back. True: it has succeeded. */
-static bool try_serve(bool with_host, struct order memory_order, struct order thread_order)
-{
-    long before = atomic_load(&blocks);
-    struct tv_supervisor *s;
-    struct host host;
-    enum tv_err err;
-    bool used_up;
-
-    host_init(&host);
-    s = host.supervisor = make(NULL, with_host ? &host.hooks : NULL, &host);
-    subscribe_first(s);
-    subscribe_first(s);
-    host_take(&host);
-    memory = memory_order;
-    threads = thread_order;
-    err = tv_serve(s);
-    forget_orders();
-    host_give(&host);
-    CHECK(err == TV_OK || err == TV_NO_MEMORY || err == TV_NO_THREAD);
-    used_up = tv_is_serving(s);
-    CHECK(used_up || err != TV_OK);
-    if (err == TV_OK) {
-        host_shutdown(&host, TV_NONE, false);
-    } else if (used_up) {
-        CHECK_EQ(tv_wait_closed(s, TV_NEVER), TV_OK);
-        CHECK_EQ(tv_serve(s), TV_ALREADY_RUNNING);
-    }
-    EVENTUALLY(atomic_load(&host.closed) == (with_host && used_up));
-    tv_supervisor_rele(s);
-    EVENTUALLY(threads_named("taskvisor") == 0);
-    CHECK_EQ(atomic_load(&host.begun), atomic_load(&host.ended));
-    EVENTUALLY(atomic_load(&blocks) == before);
-    return err == TV_OK;
-}
-
-static void serving_without_memory_or_threads_leaves_nothing_and_closes_once(void)
-{
-    const struct order none = {.at = 0};
-
-    for (int i = 0; i < 4; i++) {
-        bool with_host = i & 1, sticky = i & 2;
-        long at = 1;
-
-        while (!try_serve(with_host, (struct order){.at = at, .sticky = sticky}, none))
-            at++;
-        CHECK(at >= 5);
-        at = 1;
-        while (!try_serve(with_host, none, (struct order){.at = at, .sticky = sticky}))
-            at++;
-        CHECK_EQ(at, 5); /* the timer thread, a worker, two subscribers */
-    }
-}
-
-static void a_supervisor_without_its_timer_thread_can_be_served_again(void)
-{
-    struct tv_supervisor *s = make(NULL, NULL, NULL);
-
-    threads = (struct order){.at = 1};
-    CHECK_EQ(tv_serve(s), TV_NO_THREAD);
-    CHECK(!tv_is_serving(s));
-    forget_orders();
-    CHECK_EQ(tv_serve(s), TV_OK);
-    finish(add(s, "a", &returning), TV_OUTCOME_COMPLETED);
-    close_down(s);
-}
-
-/* ---- workers --------------------------------------------------------------------------------- */
-
-/* rule: R1.12 */
-static void workers_that_cannot_be_had_delay_attempts_and_fail_none(void)
-{
-    struct tv_supervisor *s = serve(NULL);
-    struct gate gate = GATE;
-    struct tv_task *held = add(s, "held", SPEC(await_gate, &gate)), *a, *b;
-
-    EVENTUALLY(is_alive(s, "held"));
-    atomic_store(&no_threads, true);
-    a = add(s, "a", &returning);
-    tv_thread_rest(5 * TV_MS);
-    atomic_store(&no_threads, false);
-    finish(a, TV_OUTCOME_COMPLETED);
-    atomic_store(&no_threads, true);
-    b = add(s, "b", SPEC(await_gate, &gate));
-    gate_open(&gate);
-    finish(held, TV_OUTCOME_COMPLETED);
-    finish(b, TV_OUTCOME_COMPLETED);
-    CHECK_EQ(tv_shutdown(s, TV_NONE, false), TV_OK);
-    CHECK_EQ(tv_wait_closed(s, TV_NEVER), TV_OK);
-    atomic_store(&no_threads, false);
-    tv_supervisor_rele(s);
-}
-
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -510,9 +345,6 @@ int main(int argc, char **argv)
         TEST(what_is_made_without_memory_is_not_there),
         TEST(a_token_without_memory_can_be_asked_for_again),
         TEST(accepted_tasks_need_no_memory_to_their_end),
-        TEST(serving_without_memory_or_threads_leaves_nothing_and_closes_once),
-        TEST(a_supervisor_without_its_timer_thread_can_be_served_again),
-        TEST(workers_that_cannot_be_had_delay_attempts_and_fail_none),
     };
 
     return CHECK_RUN(tests, argc, argv);

@@ -125,8 +125,9 @@ static void compute(struct tv_task *task, void *arg, struct tv_result *result)
 static const struct tv_spec computing = {.options = TV_OPTIONS_INHERIT, .call = compute};
 
 /*
- * Under a big lock a computing body keeps the lock, which is a fact, so the number is exact. Without
- * one a body that the rest of the machine keeps from the processor looks like one that blocks.
+ * Under a big lock a computing body keeps the lock, which is a fact, so the number is exact.
+ * Without one a body that the rest of the machine keeps from the processor looks like one that
+ * blocks.
  */
 static void check_computers(bool with_host)
 {

@@ -177,7 +177,7 @@ static void past_the_end_nothing_waits_for_what_was_never_served_either(void)
     in_child(wait_for_unserved);
 }
 
-/* ---- forks ----------------------------------------------------------------------------------- */
+/* ---- forks ---------------------------------------------------------------------------------- */
 
 /* What the parent has of one supervisor when it forks. */
 struct legacy {

@@ -45,7 +45,7 @@ static void check_stuck(struct tv_supervisor *s, const char *wanted, bool with_b
     tv_stuck_free(tasks, count);
 }
 
-/* ---- the verdict --------------------------------------------------------------------------- */
+/* ---- the verdict ---------------------------------------------------------------------------- */
 
 /* rule: R5.20, R5.22 */
 static void with_nothing_to_stop_all_has_stopped(void)
@@ -162,7 +162,7 @@ static void a_body_may_outlive_every_reference(void)
     EVENTUALLY(threads_named("taskvisor") == 0);
 }
 
-/* ---- callers ------------------------------------------------------------------------------- */
+/* ---- callers -------------------------------------------------------------------------------- */
 
 #define CALLERS 6
 
@@ -259,7 +259,7 @@ static void a_grace_of_zero_waits_for_nobody(void)
     tv_supervisor_rele(s);
 }
 
-/* ---- other ends ---------------------------------------------------------------------------- */
+/* ---- other ends ----------------------------------------------------------------------------- */
 
 /* rule: R4.81 */
 static void a_quiet_shutdown_gives_no_verdict(void)
@@ -325,7 +325,7 @@ static void a_natural_end_of_nothing_comes_at_once(void)
     tv_supervisor_rele(s);
 }
 
-/* ---- extent -------------------------------------------------------------------------------- */
+/* ---- extent --------------------------------------------------------------------------------- */
 
 #define MANY 2000
 

@@ -31,7 +31,7 @@ static void make_events(struct tv_supervisor *s, int pairs)
     tv_text_rele(nobody);
 }
 
-/* ---- what it gives ------------------------------------------------------------------------- */
+/* ---- what it gives -------------------------------------------------------------------------- */
 
 /* rule: R6.30 */
 static void a_stream_gives_what_is_published_from_its_opening_to_the_end(void)
@@ -136,7 +136,7 @@ static void a_stream_outlives_its_supervisor(void)
     tv_stream_rele(stream);
 }
 
-/* ---- waiting ------------------------------------------------------------------------------- */
+/* ---- waiting -------------------------------------------------------------------------------- */
 
 /* rule: R6.34 */
 static void a_reader_is_told_when_no_event_comes_in_time(void)

@@ -58,7 +58,7 @@ static void run_tasks(struct tv_supervisor *s, int count)
 
 #define EVENTS_OF_A_TASK 6 /* requested, added, starting, stopped, exhausted, removed */
 
-/* ---- delivery ------------------------------------------------------------------------------ */
+/* ---- delivery ------------------------------------------------------------------------------- */
 
 /* rule: R6.16, R5.27 */
 static void a_subscriber_gets_all_that_found_room_in_order_before_the_end(void)
@@ -104,7 +104,7 @@ static void a_subscriber_comes_before_serving_or_not_at_all(void)
     close_down(s);
 }
 
-/* ---- failures ------------------------------------------------------------------------------ */
+/* ---- failures ------------------------------------------------------------------------------- */
 
 /* rule: R6.10, R6.11 */
 static void a_subscriber_that_fails_is_reported_once_per_event_and_goes_on(void)
@@ -151,7 +151,7 @@ static void the_report_of_a_failure_tells_whose_and_why(void)
     tv_supervisor_rele(s);
 }
 
-/* ---- isolation ----------------------------------------------------------------------------- */
+/* ---- isolation ------------------------------------------------------------------------------ */
 
 /* rule: R6.17, R4.32, R5.27 */
 static void a_stuck_subscriber_holds_up_nobody_and_the_end_only_for_its_grace(void)
@@ -230,7 +230,7 @@ static void the_counts_of_a_subscriber_add_up_to_what_was_published(void)
     tv_supervisor_rele(s);
 }
 
-/* ---- what a subscriber may ask ------------------------------------------------------------- */
+/* ---- what a subscriber may ask -------------------------------------------------------------- */
 
 /* rule: R0.48 */
 static void a_subscriber_may_ask_for_a_shutdown_but_not_wait_for_it(void)

@@ -14,7 +14,7 @@ static struct tv_options options(enum tv_restart_kind restart, int64_t max_retri
 static const struct tv_options never = {.inherits = TV_INHERIT_ALL & ~TV_INHERIT_RESTART,
                                         .restart = TV_RESTART_NEVER};
 
-/* ---- how a body ends, and what becomes of its task ------------------------------------------- */
+/* ---- how a body ends, and what becomes of its task ------------------------------------------ */
 
 struct ending {
     struct tv_result result; /* without its text */
@@ -170,7 +170,7 @@ static void a_timeout_cancels_the_attempt_and_decides_how_it_ended(void)
     close_down(s);
 }
 
-/* ---- what a body sees -------------------------------------------------------------------------- */
+/* ---- what a body sees ----------------------------------------------------------------------- */
 
 struct look {
     uint64_t attempts[3];
@@ -298,7 +298,7 @@ static void whoever_asks_for_the_token_of_an_attempt_gets_one_that_the_cancel_re
     close_down(s);
 }
 
-/* ---- what a task is asked --------------------------------------------------------------------- */
+/* ---- what a task is asked ------------------------------------------------------------------- */
 
 static void a_task_knows_who_it_is(void)
 {

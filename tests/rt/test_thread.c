@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 
-/* ---- semaphores ---------------------------------------------------------------------------- */
+/* ---- semaphores ----------------------------------------------------------------------------- */
 
 static void a_post_before_the_wait_is_kept(void)
 {
@@ -71,7 +71,7 @@ static void no_post_is_lost_between_two_threads(void)
     helper_join(helper);
 }
 
-/* ---- semaphores and signals ---------------------------------------------------------------- */
+/* ---- semaphores and signals ----------------------------------------------------------------- */
 
 static struct tv_sem signalled;
 static _Atomic int handled;
@@ -151,7 +151,7 @@ static void a_post_keeps_errno(void)
     CHECK_EQ(errno, 4711);
 }
 
-/* ---- locks --------------------------------------------------------------------------------- */
+/* ---- locks ---------------------------------------------------------------------------------- */
 
 static struct tv_lock lock;
 static int guarded;
@@ -201,7 +201,7 @@ static void a_lock_knows_its_owner(void)
     tv_lock_fini(&lock);
 }
 
-/* ---- threads ------------------------------------------------------------------------------- */
+/* ---- threads -------------------------------------------------------------------------------- */
 
 struct report {
     pthread_t self;

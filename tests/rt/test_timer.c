@@ -2,7 +2,7 @@
 
 #define MANY 10000
 
-/* ---- order --------------------------------------------------------------------------------- */
+/* ---- order ---------------------------------------------------------------------------------- */
 
 /* What the events of a task tell about its first retry. */
 struct retry {
@@ -48,7 +48,10 @@ static void note_event(const struct tv_event *event, tv_ns *latest, size_t *star
     }
 }
 
-/* rule: R0.61, R1.5, R1.6: with one permit, tasks start in the order in which their timers fired. */
+/*
+ * With one permit, tasks start in the order in which their timers fired.
+ * rule: R0.61, R1.5, R1.6
+ */
 static void delays_end_in_the_order_of_their_deadlines(void)
 {
     static struct tv_spec specs[1000];
@@ -113,7 +116,7 @@ static void no_delay_ends_early(void)
     close_down(s);
 }
 
-/* ---- one thread, and only when something is due -------------------------------------------- */
+/* ---- one thread, and only when something is due --------------------------------------------- */
 
 static struct tv_spec delayed_by(tv_ns delay)
 {

@@ -4,7 +4,7 @@
 
 #include <signal.h>
 
-/* ---- the tree ------------------------------------------------------------------------------ */
+/* ---- the tree ------------------------------------------------------------------------------- */
 
 /* rule: R2.27 */
 static void a_child_is_cancelled_with_its_parent_and_never_the_other_way(void)
@@ -56,7 +56,7 @@ static void releasing_nothing_is_nothing(void)
     tv_token_rele(NULL);
 }
 
-/* ---- reasons ------------------------------------------------------------------------------- */
+/* ---- reasons -------------------------------------------------------------------------------- */
 
 /* rule: R2.22 */
 static void the_first_reason_stays(void)
@@ -109,7 +109,7 @@ static void a_token_set_later_lives_until_it_has_been_woken(void)
     tv_tokens_wake(later);
 }
 
-/* ---- waiting ------------------------------------------------------------------------------- */
+/* ---- waiting -------------------------------------------------------------------------------- */
 
 struct waiting {
     struct helper helper;
@@ -199,7 +199,7 @@ static void a_signal_ends_a_wait(void)
     tv_token_rele(token);
 }
 
-/* ---- races --------------------------------------------------------------------------------- */
+/* ---- races ---------------------------------------------------------------------------------- */
 
 static void no_cancel_slips_between_a_look_and_the_sleep(void)
 {

@@ -84,7 +84,7 @@ static void wake_up(struct sleeper *sleeper, enum tv_err slept)
     CHECK(!sleeper->linked);
 }
 
-/* ---- what ends a sleep --------------------------------------------------------------------- */
+/* ---- what ends a sleep ---------------------------------------------------------------------- */
 
 static void who_is_woken_is_told_so(void)
 {
@@ -136,7 +136,7 @@ static void a_wake_is_for_those_who_wait_for_it(void)
     tear_down();
 }
 
-/* ---- races --------------------------------------------------------------------------------- */
+/* ---- races ---------------------------------------------------------------------------------- */
 
 /* The deadline passes while this thread has the lock and takes the sleeper out of the list. */
 static void who_is_woken_as_his_time_runs_out_waits_for_the_post(void)
