@@ -53,6 +53,8 @@
     X(TIMEOUT, "not in time")                                               \
     X(INTERRUPTED, "a signal came; call again to go on waiting")            \
     X(WAITS_FOR_ITSELF, "the caller could only wait for itself")            \
+    X(FULL, "the queues are full")                                          \
+    X(WAITS, "it stands in line")                                           \
     X(ENDED, "the stream has ended")                                        \
     X(LAGGED, "events were dropped")                                        \
     X(FORKED, "the supervisor belongs to the parent of this process")       \
@@ -137,6 +139,8 @@ struct tv_config {
     tv_ns subscriber_grace_ns;
     uint64_t max_concurrent;     /* 0: no limit */
     uint64_t bus_capacity;       /* default capacity of a stream, at least 1 */
+    uint64_t queue_capacity;     /* waiting submissions over all slots; 0: no controller */
+    uint64_t max_slot_queue;     /* of one slot, for QUEUE */
     uint64_t seed;
     size_t stack_size;           /* of a worker; 0: 1 MiB */
 };
@@ -262,6 +266,47 @@ struct tv_stuck_task {
 enum tv_err tv_stuck(struct tv_supervisor *supervisor, struct tv_stuck_task **tasks, size_t *count);
 void tv_stuck_free(struct tv_stuck_task *tasks, size_t count);
 
+/* ---- slots: one key, one owner ------------------------------------------------------------- */
+
+/*
+ * A submission to the slot called `slot`. OK: decided, the task is the slot's owner, waits in its
+ * queue, or has the outcome REJECTED. FULL: the queues have no room and `wait` is not set. WAITS:
+ * it stands in line for room; go on with tv_submit_wait. References are those of tv_add. Never
+ * blocks. SHUTTING_DOWN, NO_MEMORY.
+ */
+enum tv_err tv_submit(struct tv_supervisor *supervisor, const struct tv_request *request,
+                      struct tv_text *slot, enum tv_admission admission, bool wait,
+                      struct tv_task **task);
+
+/* Blocks. OK: decided. TIMEOUT, INTERRUPTED: still in line. SHUTTING_DOWN: the task is released. */
+enum tv_err tv_submit_wait(struct tv_task *task, tv_ns deadline);
+
+/* Leaves the line. OK: the task is released. ALREADY: tv_submit_wait has something to say. */
+enum tv_err tv_submit_withdraw(struct tv_task *task);
+
+/* Asks the owner to leave, with `purge` the whole queue too; *count: how many. Never blocks. */
+enum tv_err tv_cancel_slot(struct tv_supervisor *supervisor, struct tv_text *slot, bool purge,
+                           uint64_t *count);
+
+struct tv_slot_info {
+    struct tv_text *name; /* held */
+    enum tv_slot_status status;
+    struct tv_text *owner; /* its name; held */
+    tv_id owner_id;
+    tv_ns since_ns;        /* wall clock */
+    size_t first, waiting; /* in tv_slots.names: the queue, in order */
+};
+
+struct tv_slots {
+    struct tv_slot_info *slots;
+    struct tv_text **names; /* held */
+    size_t slot_count, name_count;
+};
+
+/* Every slot in one consistent view. NO_MEMORY. Free with tv_slots_free. */
+enum tv_err tv_slots(struct tv_supervisor *supervisor, struct tv_slots *slots);
+void tv_slots_free(struct tv_slots *slots);
+
 /* ---- looking at it ------------------------------------------------------------------------- */
 
 struct tv_task_info {
@@ -333,7 +378,8 @@ struct tv_outcome {
     uint64_t attempts;
     bool has_exit_code;
     int32_t exit_code;
-    bool timed_out; /* the last attempt */
+    bool timed_out;              /* the last attempt */
+    enum tv_rejection rejection; /* REJECTED */
 };
 
 /* Call once tv_task_done. */

@@ -11,6 +11,13 @@ Guarantees: every name in `__all__` is public and stays; all durations are secon
 """
 
 from taskvisor.config import SupervisorConfig
+from taskvisor.controller import (
+    AdmissionPolicy,
+    ControllerConfig,
+    ControllerSpec,
+    SlotInfo,
+    SlotStatus,
+)
 from taskvisor.errors import (
     AlreadyRunning,
     Canceled,
@@ -60,6 +67,7 @@ from taskvisor.supervisor import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdmissionPolicy",
     "AlreadyRunning",
     "BackoffPolicy",
     "BackoffSource",
@@ -67,9 +75,11 @@ __all__ = [
     "Canceled",
     "CancellationToken",
     "ControllerClosed",
+    "ControllerConfig",
     "ControllerError",
     "ControllerFull",
     "ControllerNotConfigured",
+    "ControllerSpec",
     "Event",
     "EventKind",
     "EventStream",
@@ -87,6 +97,8 @@ __all__ = [
     "RestartPolicy",
     "ShuttingDown",
     "SignalSetupFailed",
+    "SlotInfo",
+    "SlotStatus",
     "Subscribe",
     "SubscriberInfo",
     "Supervisor",

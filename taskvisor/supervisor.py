@@ -4,7 +4,7 @@ Guarantees: once this module is imported the extension has everything it needs; 
 no thread and installs no handler.
 """
 
-from taskvisor import _core, _hooks, config, errors, events, outcome, policies
+from taskvisor import _core, _hooks, config, controller, errors, events, outcome, policies
 from taskvisor._core import (
     CancellationToken,
     Event,
@@ -34,7 +34,7 @@ __all__ = [
 _core._bind(
     {
         name: getattr(module, name)
-        for module in (policies, config, events, outcome, errors, _hooks)
+        for module in (policies, config, controller, events, outcome, errors, _hooks)
         for name in module.__all__
     }
 )

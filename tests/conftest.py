@@ -65,11 +65,15 @@ def recorder():
 
 @pytest.fixture
 def serve():
-    """serve(*subscribers, **config): a served Supervisor's handle; all are shut down at the end."""
+    """serve(*subscribers, controller=None, **config): the handle of a served Supervisor.
+
+    All are shut down at the end.
+    """
     served = []
 
-    def start(*subscribers, **config):
-        sup = tv.Supervisor(tv.SupervisorConfig(**config), subscribers=subscribers)
+    def start(*subscribers, controller=None, **config):
+        config = tv.SupervisorConfig(**config)
+        sup = tv.Supervisor(config, subscribers=subscribers, controller=controller)
         served.append(sup.serve())
         return served[-1]
 

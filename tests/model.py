@@ -11,10 +11,12 @@ tasks: by state, as in CANCEL_ORDER, and in each state who entered it first.
 import math
 from dataclasses import dataclass, field
 
+from model_slots import Controller
 from model_values import IN_BODY, NEVER, Config, Error, Task, Timers
 
 CANCEL_ORDER = ("PERMIT", "READY", "BACKOFF", "PAUSED", "RUNNING", "OVERDUE")
 HOLDS_PERMIT = ("READY", *IN_BODY)
+UNREGISTERED = ("RESERVED", "ROOM", "QUEUED", "DECIDED")
 TELLS_ATTEMPT = {
     *("task_starting", "task_stopped", "task_failed", "timeout_hit", "backoff_scheduled"),
     *("actor_exhausted", "actor_dead", "grace_exceeded"),
@@ -28,17 +30,19 @@ class Played:
 
     answer: str
     task: int | None = None
+    count: int = 0
     events: list[dict] = field(default_factory=list)
     acts: list[dict] = field(default_factory=list)
 
 
-class Supervisor:
+class Supervisor(Controller):
     """A supervisor whose inputs are calls of its methods, and whose time is an argument."""
 
     def __init__(self, config: Config):
+        super().__init__()
         self.config = config
         self.now = 0
-        self.tasks: list[Task] = []  # reserved and registered
+        self.tasks: list[Task] = []  # reserved, registered, waiting for a slot
         self.timers = Timers()  # of tasks; that of None is the shutdown's
         self.entries = self.accepted = 0
         self.shutdown_state, self.verdict, self.grace = "OPEN", "none", 0
@@ -51,12 +55,12 @@ class Supervisor:
     def step(self, now: int, act, *args) -> Played:
         """Timers before `now`, then the input `act`, then the timers at `now`."""
         self.now = max(self.now, now)
-        self.events, self.acts = [], []
+        self.events, self.acts, self.count = [], [], 0
         self._fire(self.now - 1)
         answer, task = act(*args)
         self._follow()
         self._fire(self.now)
-        return Played(answer, task, self.events, self.acts)
+        return Played(answer, task, self.count, self.events, self.acts)
 
     def _fire(self, until: int) -> None:
         while self.timers.next_at() <= until:
@@ -68,8 +72,9 @@ class Supervisor:
             self._follow()
 
     def _follow(self) -> None:
-        """What follows from an empty registry."""
-        if self.live():
+        """What follows for slots, and from an empty registry."""
+        self._settle_slots()
+        if self.live() or self.waiting():
             return
         if self.shutdown_state == "OPEN" and self.finishing:
             self._drain()
@@ -122,6 +127,9 @@ class Supervisor:
             return "unknown", None
         if task.cancelled:
             return "already", task.id
+        if task.state == "QUEUED":
+            self._unqueue(task, "removed_from_queue")
+            return "ok", task.id
         more = {"reason": "manual_cancel"} if style == "cancel" else {}
         self._emit("task_remove_requested", task, **more)
         self._cancel(task, "removed", self.now)
@@ -292,8 +300,8 @@ class Supervisor:
     def _forget(self, task: Task, quietly: bool) -> None:
         if not quietly:
             self._emit("task_removed", task)
-        task.state = "DONE"
-        self.tasks.remove(task)
+        self._free_slot(task)
+        self._let_go(task)
         self.acts.append({"kind": "forget", "id": task.id})
 
     # ---- permits --------------------------------------------------------------------------
@@ -318,6 +326,7 @@ class Supervisor:
         self._emit("shutdown_requested")
         self.shutdown_state, self.grace, self.quiet = "WAITING", grace, quiet
         self.timers.arm(None, self.now + grace)
+        self._reject_all()
         for state in CANCEL_ORDER:
             for task in self.in_state(state):
                 self._cancel(task, "shutdown", self.now)
@@ -351,17 +360,23 @@ class Supervisor:
         return self.shutdown_state in ("DRAINING", "CLOSED")
 
     def live(self) -> int:
-        return sum(task.state != "RESERVED" for task in self.tasks)
+        return sum(task.state not in UNREGISTERED for task in self.tasks)
 
     def running(self) -> int:
         return sum(task.state in HOLDS_PERMIT for task in self.tasks)
 
     def _named(self, name: str) -> Task | None:
-        return next((task for task in self.tasks if task.name == name), None)
+        """The task that has this name, or has reserved it."""
+        named = [task for task in self.tasks if task.name == name]
+        waiting = ("ROOM", "QUEUED", "DECIDED")
+        return next((task for task in named if task.state not in waiting), None)
 
     def _target(self, which) -> Task | None:
-        registered = [task for task in self.tasks if task.state != "RESERVED"]
-        return next((t for t in registered if which in (t.name, t.id) or which is t), None)
+        """A name means a registered task; an id or a handle a waiting submission too."""
+        known = [task for task in self.tasks if task.state not in ("RESERVED", "ROOM")]
+        if isinstance(which, str):
+            known = [task for task in known if task.state != "QUEUED"]
+        return next((t for t in known if which in (t.name, t.id) or which is t), None)
 
     def _enter(self, task: Task, state: str) -> None:
         self.entries += 1
@@ -389,6 +404,8 @@ class Supervisor:
             "tasks": [task.visible(self.timers.due(task)) for task in tasks],
             "permit": [task.id for task in self.in_state("PERMIT")],
             "ready": [task.id for task in self.in_state("READY")],
+            "room": [task.id for task in self.in_state("ROOM")],
+            "slots": [self.slots[name].visible() for name in sorted(self.slots)],
             "now": self.now,
             "live": self.live(),
             "running": self.running(),

@@ -5,7 +5,7 @@ Durations and instants are whole nanoseconds. None stands for none: no interval,
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 NEVER = 2**63 - 1
 IN_BODY = ("RUNNING", "OVERDUE", "STOPPING", "ABANDONED")
@@ -54,6 +54,8 @@ class Config:
     max_concurrent: int  # 0: no limit
     seed: int
     subscriber_grace: int
+    queue_capacity: int = 10
+    max_slot_queue: int = 5
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ class Task:
     timed_out: bool = False
     error: Error | None = None
     settled: bool = False
+    slot: "Slot | None" = None
+    admission: str = ""
 
     def seed(self, seed: int, place: int) -> None:
         self.generator = mixed((seed + GAMMA) % 2**64) ^ mixed(place)
@@ -132,6 +136,36 @@ class Task:
             **({"error": str(self.error)} if self.error else {}),
             **({"cancelled": self.cancelled} if self.cancelled else {}),
             **({"due": due} if due != NEVER else {}),
+        }
+
+
+@dataclass(eq=False)
+class Slot:
+    """One key: at most one owner, and who waits for it, the next owner first."""
+
+    name: str
+    owner: Task | None = None
+    since: int = 0
+    queue: list[Task] = field(default_factory=list)
+    changed: int = 0  # when its owner or queue last changed, counted over all slots
+
+    @property
+    def status(self) -> str:
+        return "terminating" if self.owner.cancelled else "running"
+
+    def needs_room(self, admission: str) -> bool:
+        """Would a submission lengthen the queue?"""
+        if not self.owner:
+            return False
+        return admission == "queue" or (admission == "replace" and not self.queue)
+
+    def visible(self) -> dict:
+        return {
+            "name": self.name,
+            "status": self.status,
+            "owner": self.owner.id,
+            "since": self.since,
+            "waiting": [task.id for task in self.queue],
         }
 
 

@@ -30,7 +30,8 @@ def options_text(options: Options, inherits: int = 0) -> str:
 def config_text(config: Config, defaults: Options) -> str:
     return (
         f"config max_concurrent={config.max_concurrent} seed={config.seed} "
-        f"subscriber_grace={config.subscriber_grace} {options_text(defaults)}"
+        f"subscriber_grace={config.subscriber_grace} queue_capacity={config.queue_capacity} "
+        f"max_slot_queue={config.max_slot_queue} {options_text(defaults)}"
     )
 
 
@@ -51,7 +52,7 @@ class Player:
         self.found: list[dict] = []
         self.ids: dict[int, Task] = {}
         self.batches: dict[int, list[Task]] = {}
-        keys = ("max_concurrent", "seed", "subscriber_grace")
+        keys = tuple(vars(Config(0, 0, 0)))
         self.model = Supervisor(Config(*(int(words[key]) for key in keys)))
 
     def play(self, line: str) -> dict:
@@ -64,6 +65,7 @@ class Player:
         found = {
             "answer": played.answer,
             **({"task": played.task} if played.task else {}),
+            **({"count": played.count} if played.count else {}),
             "events": played.events,
             "acts": played.acts,
             "state": self.model.visible(),
@@ -116,6 +118,16 @@ class Player:
         target, which, style = words
         meant = {"name": str, "id": int, "handle": lambda id: self.ids[int(id)]}[target](which)
         return self.model.leave, (meant, style)
+
+    def _submit(self, words, text):
+        slot, admission, patience, *rest = words
+        return self.model.submit, (self._task(rest), slot, admission, patience == "wait")
+
+    def _withdraw(self, words, text):
+        return self.model.withdraw, (self.ids[int(words[0])],)
+
+    def _cancel_slot(self, words, text):
+        return self.model.cancel_slot, (words[0], words[1] == "purge")
 
     def _take(self, words, text):
         return self.model.take, ()

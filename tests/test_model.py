@@ -82,9 +82,15 @@ def line_of(intent: Intent, player: Player) -> str | None:
     model, kind, which = player.model, intent.kind, intent.which
     in_body = [task for task in model.tasks if task.state in IN_BODY]
     rest: str | None = ""
-    if kind in ("add", "reserve"):
-        name, batch = "abcdefgh"[which % 8], f"{which % 2} " if kind == "reserve" else ""
-        rest = f"{batch}{name} {options_text(intent.options, intent.inherits)}"
+    if kind in ("add", "reserve", "submit"):
+        place = {"add": "", "reserve": f"{which % 2} ", "submit": f"s{which % 3} {intent.how} "}
+        name = "abcdefgh"[which % 8]
+        rest = f"{place[kind]}{name} {options_text(intent.options, intent.inherits)}"
+    elif kind == "withdraw":
+        task = chosen(model.in_state("ROOM") or [t for t in model.tasks if t.slot], which)
+        rest = str(task.id) if task else None
+    elif kind == "cancel_slot":
+        rest = f"s{which % 3} {intent.how}"
     elif kind == "commit":
         rest = str(which % 2)
     elif kind == "leave":
@@ -134,6 +140,8 @@ HOWS = [
     *["fatal |no way|", "fatal |no| exit=0", "canceled", "stray"],
 ]
 LEAVES = [f"{t} {s}" for t in ("name", "id", "handle") for s in ("remove", "cancel")]
+SUBMITS = [f"{a} {p}" for a in ("queue", "replace", "drop_if_running") for p in ("wait", "try")]
+EXTENTS = ["owner", "purge"]
 GRACES = ["0", "1", "5", "5 quiet", "40", "0 quiet", str(10**10), str(NEVER)]
 WHICH = st.integers(0, 30)
 
@@ -153,6 +161,9 @@ STEPS = [  # a shorter sequence is one with more ticks: lists of hypothesis are 
     *[intents("result", how=st.sampled_from(HOWS))] * 4,
     *[intents(kind) for kind in ("commit", "unreserve")],
     intents("leave", how=st.sampled_from(LEAVES)),
+    *[intents("submit", how=st.sampled_from(SUBMITS), options=OPTIONS)] * 6,
+    intents("withdraw"),
+    intents("cancel_slot", how=st.sampled_from(EXTENTS)),
 ]
 ENDINGS = [
     *STEPS,
@@ -165,10 +176,14 @@ SEQUENCES = st.builds(
     st.lists(st.one_of(ENDINGS), min_size=5, max_size=25),
 )
 CONFIGS = st.builds(
-    lambda limit, seed, grace, defaults: config_text(Config(limit, seed, grace), defaults),
+    lambda limit, seed, grace, room, queue, defaults: config_text(
+        Config(limit, seed, grace, room, queue), defaults
+    ),
     st.sampled_from([0, 1, 2, 3]),
     st.integers(0, 2**64 - 1),
     SMALL,
+    st.sampled_from([1, 2, 3, 10]),
+    st.sampled_from([0, 1, 2, 5]),
     OPTIONS,
 )
 
@@ -212,8 +227,10 @@ def random_options(draw: random.Random, delays: list[int]) -> Options:
 def random_intent(draw: random.Random, delays: list[int], ending: bool) -> Intent:
     kinds = ["add"] * 4 + ["reserve"] * 2 + ["take"] * 6 + ["result"] * 6
     kinds += ["commit", "leave", "tick", "unreserve"] + ["shutdown", "drained"] * ending
+    kinds += ["submit"] * 6 + ["withdraw", "cancel_slot"]
     kind = draw.choice(kinds)
     hows = {"result": HOWS, "leave": LEAVES, "shutdown": GRACES}
+    hows |= {"submit": SUBMITS, "cancel_slot": EXTENTS}
     return Intent(
         kind,
         draw.choice([0, 0, 1, *delays, "due", "after"]),
@@ -252,6 +269,20 @@ def test_slices_of_many_tasks_are_one_step_to_the_model(sim, grace):
     player = Player(config_text(Config(0, 1, 5), options))
     many_tasks(player, 400, options)
     for line in ("10 result 300 none", "11 result 299 none", f"12 shutdown {grace}", "40 tick"):
+        player.play(line)
+    compare(sim, player)
+
+
+def test_slices_of_many_waiting_submissions_are_one_step_to_the_model(sim):
+    """All starts from a long queue fail, one queue is purged, another rejected by a shutdown."""
+    options = random_options(random.Random(5), [10, 20, 30, 40])
+    player = Player(config_text(Config(0, 1, 5, 2000, 1000), options))
+    player.play(f"0 add taken {options_text(options)}")
+    for slot in ("s0", "s1", "s2"):
+        for n in range(300):
+            name = "taken" if slot == "s0" and n else f"{slot}-{n}"
+            player.play(f"0 submit {slot} queue try {name} {options_text(options)}")
+    for line in ("1 leave name s0-0 cancel", "2 cancel_slot s1 purge", "3 shutdown 9"):
         player.play(line)
     compare(sim, player)
 

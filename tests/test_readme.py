@@ -27,6 +27,12 @@ def test_first_example_is_short_and_prints_what_stands_below_it(tmp_path):
     assert run_well(example) == blocks("text")[0]
 
 
+def test_example_of_a_slot_runs_the_newest_revision(tmp_path):
+    example = tmp_path / "example.py"
+    example.write_text(blocks("python")[1], encoding="utf-8")
+    assert run_well(example) == "revision 3 is live\n"
+
+
 def test_both_commands_are_what_ci_runs():
     commands = [command.strip() for command in blocks("sh")]
     steps = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()

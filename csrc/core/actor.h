@@ -4,6 +4,8 @@
  * The states, the list each one sits in (core->in[state]), and what holds there:
  *
  *   RESERVED   the batch's list      its name is taken, nobody has accepted it yet
+ *   ROOM       in[ROOM], FIFO        its submitter waits for room in the controller's queues
+ *   QUEUED     its slot's queue      a waiting submission; has an id, takes no name
  *   PERMIT     in[PERMIT], FIFO      waits for one of max_concurrent permits
  *   READY      in[READY], FIFO       holds a permit, waits for a worker
  *   RUNNING    in[RUNNING]           body called; timer: the attempt's timeout, if any
@@ -28,6 +30,7 @@
 #include "core/timers.h"
 
 struct tv_core;
+struct tv_slot;
 
 struct tv_actor {
     struct tv_list link;              /* in the list of its state */
@@ -41,6 +44,10 @@ struct tv_actor {
     bool timed_out;        /* its last attempt */
     bool failed;           /* its last attempt: `error` is that attempt's */
     bool settled;          /* has an outcome */
+    uint8_t admission;     /* enum tv_admission; in ROOM and QUEUED */
+    uint8_t rejection;     /* enum tv_rejection; of outcome REJECTED */
+    uint8_t slot_status;   /* enum tv_slot_status that it was rejected by; then */
+    struct tv_slot *slot;              /* that it waits for or owns; NULL: none */
     struct tv_text *name;              /* one reference, the record's */
     const struct tv_options *options;  /* borrowed from the spec until DONE */
     tv_id id;
@@ -55,7 +62,7 @@ struct tv_actor {
 };
 
 enum tv_stimulus_kind {
-    TV_ACCEPT,  /* RESERVED: the registry took it */
+    TV_ACCEPT,  /* RESERVED, QUEUED: the registry took it */
     TV_GRANT,   /* PERMIT: here is your permit */
     TV_TAKE,    /* READY: a worker calls the body now */
     TV_END,     /* the body has ended: `error` says how, NONE for a return */
@@ -77,10 +84,25 @@ struct tv_stimulus {
 void tv_actor_init(struct tv_actor *actor, tv_id id, struct tv_text *name,
                    const struct tv_options *options);
 
-void tv_actor_step(struct tv_core *core, struct tv_actor *actor, const struct tv_stimulus *stimulus);
+void tv_actor_step(struct tv_core *core, struct tv_actor *actor,
+                   const struct tv_stimulus *stimulus);
 
 /* Moves the actor into the list of `state`. */
 void tv_actor_enter(struct tv_core *core, struct tv_actor *actor, enum tv_actor_state state);
+
+/* For the files that move an actor on (attempt.c): arms its timer; settles and forgets it. */
+void tv_actor_arm(struct tv_core *core, struct tv_actor *actor, tv_ns from, tv_ns delay);
+void tv_actor_finish(struct tv_core *core, struct tv_actor *actor, enum tv_outcome_kind kind,
+                     enum tv_reason_kind reason);
+
+/* As CANCELED, with a reason only where the last attempt had timed out. */
+void tv_actor_finish_canceled(struct tv_core *core, struct tv_actor *actor);
+
+/* While a timed out body is still there, `actor->error` is that of an attempt before. */
+struct tv_error tv_actor_last_error(const struct tv_actor *actor);
+
+/* Ends a submission that has never been accepted: outcome REJECTED. */
+void tv_actor_reject(struct tv_core *core, struct tv_actor *actor, enum tv_reason_kind reason);
 
 /* Is a body running, from its TASK_STARTING to its TASK_STOPPED or TASK_FAILED? */
 bool tv_actor_is_alive(const struct tv_actor *actor);

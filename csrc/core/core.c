@@ -1,5 +1,7 @@
 #include "core/core.h"
 
+#include "core/inputs.h"
+
 #include <string.h>
 
 void tv_core_init(struct tv_core *core, const struct tv_core_config *config)
@@ -9,6 +11,7 @@ void tv_core_init(struct tv_core *core, const struct tv_core_config *config)
     core->fx.events = core->fx.acts = 0;
     core->config = *config;
     tv_registry_init(&core->registry);
+    tv_controller_init(&core->controller);
     tv_timers_init(&core->timers);
     tv_grow_give(&core->timers.heap, core->deadlines);
     tv_shutdown_init(&core->shutdown);
@@ -19,6 +22,7 @@ void tv_core_init(struct tv_core *core, const struct tv_core_config *config)
 void tv_core_fini(struct tv_core *core, void (*release)(void *))
 {
     tv_registry_fini(&core->registry, release);
+    tv_controller_fini(&core->controller, release);
     core->timers.heap.chunk[0] = NULL; /* lies in the core */
     tv_grow_fini(&core->timers.heap, release);
 }
@@ -59,6 +63,20 @@ void tv_core_act(struct tv_core *core, enum tv_act_kind kind, struct tv_actor *a
     fx->act[fx->acts++] = (struct tv_act){.kind = kind, .actor = actor};
 }
 
+void tv_core_act_slot(struct tv_core *core, struct tv_slot *slot)
+{
+    struct tv_effects *fx = &core->fx;
+
+    TV_CHECK(core, fx->acts < TV_FX_ACTS);
+    fx->act[fx->acts++] = (struct tv_act){.kind = TV_ACT_SLOT, .slot = slot};
+}
+
+void tv_core_let_go(struct tv_core *core, struct tv_actor *actor)
+{
+    tv_actor_enter(core, actor, TV_ACTOR_DONE);
+    core->known--;
+}
+
 bool tv_core_fx_has_room(const struct tv_core *core)
 {
     return (core->fx.mute || core->fx.events <= TV_FX_EVENTS - TV_STEP_ROOM) &&
@@ -67,11 +85,11 @@ bool tv_core_fx_has_room(const struct tv_core *core)
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
-/* The table that has no room for one task more, or NULL. Names count every task there is. */
+/* The table that has no room for one task more, or NULL. A known one may need a place in each. */
 static struct tv_grow *short_table(const struct tv_core *core)
 {
     struct tv_core *mutable = (struct tv_core *)core;
-    uint64_t tasks = core->registry.names.count + 1;
+    uint64_t tasks = core->known + 1;
 
     if (tasks > core->registry.names.buckets.capacity)
         return &mutable->registry.names.buckets;
@@ -79,6 +97,8 @@ static struct tv_grow *short_table(const struct tv_core *core)
         return &mutable->registry.ids.buckets;
     if (tasks + 1 > core->timers.heap.capacity)
         return &mutable->timers.heap;
+    if (core->config.queue_capacity > 0 && tasks > core->controller.slots.buckets.capacity)
+        return &mutable->controller.slots.buckets;
     return NULL;
 }
 
@@ -104,8 +124,15 @@ void *tv_core_give(struct tv_core *core, void *memory, size_t size)
 /* What an input or a timer has brought about that no machine sees alone. */
 static void follow(struct tv_core *core)
 {
-    if (core->live == 0)
+    if (tv_controller_is_busy(core))
+        tv_controller_settle(core);
+    if (tv_core_is_empty(core))
         tv_shutdown_empty(core);
+}
+
+bool tv_core_is_empty(const struct tv_core *core)
+{
+    return core->live == 0 && core->controller.waiting == 0 && !tv_controller_is_busy(core);
 }
 
 static void commit_slice(struct tv_core *core)
@@ -121,17 +148,18 @@ static void commit_slice(struct tv_core *core)
 
 static bool is_busy(const struct tv_core *core)
 {
-    return core->commit || tv_shutdown_is_busy(core);
+    return core->commit || tv_controller_is_busy(core) || tv_shutdown_is_busy(core);
 }
 
 static void slice(struct tv_core *core)
 {
     if (core->commit)
         commit_slice(core);
+    else if (tv_controller_is_busy(core))
+        tv_controller_settle(core);
     else
         tv_shutdown_slice(core);
-    if (!is_busy(core))
-        follow(core);
+    follow(core);
 }
 
 static void fire(struct tv_core *core, struct tv_timer *timer)
@@ -159,165 +187,6 @@ static bool fire_until(struct tv_core *core, tv_ns until)
     return !is_busy(core);
 }
 
-/* ---- inputs -------------------------------------------------------------------------------- */
-
-static enum tv_step admit(const struct tv_core *core, const struct tv_actor *actor)
-{
-    if (!tv_core_is_open(core))
-        return TV_STEP_CLOSED;
-    if (tv_registry_by_name(&core->registry, actor->name))
-        return TV_STEP_EXISTS;
-    return tv_core_shortage(core) ? TV_STEP_SHORT : TV_STEP_OK;
-}
-
-static void emit_refused(struct tv_core *core, const struct tv_actor *actor)
-{
-    struct tv_event *event = tv_core_emit(core, TV_EVENT_TASK_ADD_REQUESTED, actor);
-
-    event->id = 0;
-    event = tv_core_emit(core, TV_EVENT_TASK_ADDED, actor);
-    event->id = 0;
-    event->reason.kind = TV_REASON_ALREADY_EXISTS;
-}
-
-static enum tv_step add(struct tv_core *core, struct tv_input *in)
-{
-    enum tv_step admitted = admit(core, in->actor);
-
-    if (admitted == TV_STEP_EXISTS)
-        emit_refused(core, in->actor);
-    if (admitted != TV_STEP_OK)
-        return admitted;
-    tv_registry_reserve(&core->registry, in->actor);
-    tv_actor_step(core, in->actor, &(struct tv_stimulus){.kind = TV_ACCEPT});
-    return TV_STEP_OK;
-}
-
-static enum tv_step reserve(struct tv_core *core, struct tv_input *in)
-{
-    enum tv_step admitted = admit(core, in->actor);
-
-    if (admitted != TV_STEP_OK)
-        return admitted;
-    tv_registry_reserve(&core->registry, in->actor);
-    tv_list_append(in->batch, &in->actor->link);
-    return TV_STEP_OK;
-}
-
-static enum tv_step unreserve(struct tv_core *core, struct tv_input *in)
-{
-    TV_CHECK(core, in->actor->state == TV_ACTOR_RESERVED);
-    tv_registry_unreserve(&core->registry, in->actor);
-    tv_list_remove(&in->actor->link);
-    return TV_STEP_OK;
-}
-
-static enum tv_step commit(struct tv_core *core, struct tv_input *in)
-{
-    if (!tv_core_is_open(core))
-        return TV_STEP_CLOSED;
-    core->commit = in->batch;
-    return TV_STEP_OK;
-}
-
-static enum tv_step leave_unknown(struct tv_core *core, const struct tv_input *in)
-{
-    struct tv_event *event;
-
-    if (!in->name || in->style != TV_LEAVE_REMOVE || tv_shutdown_is_decided(core))
-        return TV_STEP_UNKNOWN;
-    event = tv_core_emit(core, TV_EVENT_TASK_REMOVE_REQUESTED, NULL);
-    event->task = in->name;
-    event = tv_core_emit(core, TV_EVENT_TASK_REMOVED, NULL);
-    event->task = in->name;
-    event->reason.kind = TV_REASON_NOT_FOUND;
-    return TV_STEP_UNKNOWN;
-}
-
-/* The task a LEAVE means, accepted and not yet gone, or NULL. */
-static struct tv_actor *target(const struct tv_core *core, const struct tv_input *in)
-{
-    struct tv_actor *actor = in->actor;
-
-    if (in->name)
-        actor = tv_registry_by_name(&core->registry, in->name);
-    else if (!actor)
-        actor = tv_registry_by_id(&core->registry, in->id);
-    if (actor && (actor->state == TV_ACTOR_RESERVED || actor->state == TV_ACTOR_DONE))
-        return NULL;
-    return actor;
-}
-
-static enum tv_step leave(struct tv_core *core, struct tv_input *in)
-{
-    const struct tv_stimulus stimulus = {.kind = TV_LEAVE, .reason = TV_CANCEL_REMOVED};
-    struct tv_actor *actor = target(core, in);
-    struct tv_event *event;
-
-    in->actor = actor;
-    if (!actor)
-        return leave_unknown(core, in);
-    if (actor->cancelled)
-        return TV_STEP_ALREADY;
-    event = tv_core_emit(core, TV_EVENT_TASK_REMOVE_REQUESTED, actor);
-    event->attempt = 0;
-    if (in->style == TV_LEAVE_CANCEL)
-        event->reason.kind = TV_REASON_MANUAL_CANCEL;
-    tv_actor_step(core, actor, &stimulus);
-    return TV_STEP_OK;
-}
-
-static enum tv_step take(struct tv_core *core, struct tv_input *in)
-{
-    in->actor = NULL;
-    if (tv_core_has_ready(core)) {
-        in->actor = TV_CONTAINER(core->in[TV_ACTOR_READY].next, struct tv_actor, link);
-        tv_actor_step(core, in->actor, &(struct tv_stimulus){.kind = TV_TAKE});
-    }
-    return TV_STEP_OK;
-}
-
-static enum tv_step result(struct tv_core *core, struct tv_input *in)
-{
-    const struct tv_stimulus end = {
-        .kind = TV_END, .error = &in->error, .stray = in->stray, .spare = &in->spare};
-
-    tv_actor_step(core, in->actor, &end);
-    return TV_STEP_OK;
-}
-
-static enum tv_step apply(struct tv_core *core, struct tv_input *in)
-{
-    switch (in->kind) {
-    case TV_IN_TICK:
-        break;
-    case TV_IN_ADD:
-        return add(core, in);
-    case TV_IN_RESERVE:
-        return reserve(core, in);
-    case TV_IN_UNRESERVE:
-        return unreserve(core, in);
-    case TV_IN_COMMIT:
-        return commit(core, in);
-    case TV_IN_LEAVE:
-        return leave(core, in);
-    case TV_IN_TAKE:
-        return take(core, in);
-    case TV_IN_RESULT:
-        return result(core, in);
-    case TV_IN_FINISH:
-        core->finish = true;
-        break;
-    case TV_IN_SHUTDOWN:
-        tv_shutdown_request(core, in->grace_ns, in->quiet);
-        break;
-    case TV_IN_DRAINED:
-        tv_shutdown_drained(core);
-        break;
-    }
-    return TV_STEP_OK;
-}
-
 /* ---- the step ------------------------------------------------------------------------------ */
 
 static enum tv_step step(struct tv_core *core, struct tv_input *in)
@@ -330,11 +199,10 @@ static enum tv_step step(struct tv_core *core, struct tv_input *in)
     }
     if (!fire_until(core, core->now - 1) || !tv_core_fx_has_room(core))
         return TV_STEP_AGAIN;
-    answer = apply(core, in);
+    answer = tv_core_apply(core, in);
+    follow(core);
     if (is_busy(core))
         slice(core);
-    else
-        follow(core);
     fire_until(core, core->now);
     return answer;
 }

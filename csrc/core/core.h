@@ -16,6 +16,7 @@
 
 #include "core/actor.h"
 #include "core/check.h"
+#include "core/controller.h"
 #include "core/event.h"
 #include "core/permit.h"
 #include "core/registry.h"
@@ -33,11 +34,14 @@ enum tv_act_kind {
     TV_ACT_TIMEOUT, /* the token of its attempt is cancelled: the timeout */
     TV_ACT_SETTLE,  /* it has its outcome */
     TV_ACT_FORGET,  /* the core has let go of the record (after SETTLE) */
+    TV_ACT_DECIDED, /* who waited for room has been decided about; DONE without outcome: closed */
+    TV_ACT_SLOT,    /* `slot` is gone, its record its owner's again */
 };
 
 struct tv_act {
     enum tv_act_kind kind;
     struct tv_actor *actor;
+    struct tv_slot *slot;
 };
 
 /* What a step wants done, in order. Valid until the next step. */
@@ -61,6 +65,9 @@ enum tv_input_kind {
     TV_IN_FINISH,    /* a natural end as soon as the registry is empty */
     TV_IN_SHUTDOWN,  /* with `grace_ns` */
     TV_IN_DRAINED,   /* receivers are empty, jobs have run */
+    TV_IN_SUBMIT,    /* `actor` to `slot` by `admission` */
+    TV_IN_WITHDRAW,  /* `actor` does not wait for room any more */
+    TV_IN_CANCEL_SLOT, /* the slot called `name`; out: `count` */
 };
 
 /* How a LEAVE is announced: TASK_REMOVE_REQUESTED and its reason. */
@@ -75,7 +82,12 @@ struct tv_input {
     enum tv_leave_style style;   /* LEAVE */
     struct tv_error error;       /* RESULT: NONE for a return. What is left here is the caller's */
     bool stray;                  /* RESULT: the body raised a CancelledError */
-    struct tv_text *spare;       /* out, RESULT: a text that was replaced, the caller's to release */
+    struct tv_text *spare;       /* out, RESULT: a replaced text, the caller's to release */
+    struct tv_slot *slot;        /* SUBMIT: a fresh one; out: NULL where the core has taken it */
+    enum tv_admission admission; /* SUBMIT */
+    bool wait;                   /* SUBMIT: enter ROOM where there is none */
+    bool purge;                  /* CANCEL_SLOT: the queue too */
+    uint64_t count;              /* out, CANCEL_SLOT: how many were asked to leave */
     tv_ns grace_ns;              /* SHUTDOWN */
     bool quiet;                  /* SHUTDOWN: no verdict, nobody waits */
 };
@@ -88,11 +100,15 @@ enum tv_step {
     TV_STEP_CLOSED,  /* ADD, RESERVE, COMMIT: admission is closed */
     TV_STEP_UNKNOWN, /* LEAVE: no such task */
     TV_STEP_ALREADY, /* LEAVE: it is leaving already */
+    TV_STEP_FULL,    /* SUBMIT: there is no room, and `wait` is not set */
+    TV_STEP_WAIT,    /* SUBMIT: in ROOM; TV_ACT_DECIDED will tell, or WITHDRAW */
     TV_STEP_BROKEN,  /* a check has failed, now or before */
 };
 
 struct tv_core_config {
     uint64_t max_concurrent;      /* 0: no limit */
+    uint64_t queue_capacity;      /* of all slots' queues together */
+    uint64_t max_slot_queue;      /* of one slot's, for QUEUE */
     uint64_t seed;
     tv_ns subscriber_grace_ns;
     struct tv_options defaults;   /* inherits nothing */
@@ -111,6 +127,7 @@ struct tv_core {
     tv_ns now;
     struct tv_core_config config;
     struct tv_registry registry;
+    struct tv_controller controller;
     struct tv_timers timers;
     struct tv_list in[TV_ACTOR_STATE_COUNT]; /* actors by state; RESERVED and DONE stay empty */
     struct tv_shutdown shutdown;
@@ -118,13 +135,14 @@ struct tv_core {
     bool finish;               /* a natural end is wanted */
     bool broken;
     uint64_t live;             /* accepted and not yet out of the registry */
+    uint64_t known;            /* records in the core's hands: live, RESERVED, ROOM, QUEUED */
     uint64_t accepted;         /* ever */
     uint64_t running;          /* attempts granted and not yet ended: permits held */
     uint64_t steps;
     jmp_buf *door;             /* inside a step */
     const char *failure;       /* of the check that failed */
     struct tv_trace_line trace[TV_TRACE];
-    struct tv_deadline deadlines[TV_GROW_FIRST]; /* first chunk of the heap: a shutdown fits in */
+    struct tv_deadline deadlines[TV_GROW_FIRST]; /* the first chunk: a shutdown fits */
     struct tv_effects fx;
 };
 
@@ -135,6 +153,9 @@ void tv_core_init(struct tv_core *core, const struct tv_core_config *config);
 void tv_core_fini(struct tv_core *core, void (*release)(void *));
 
 enum tv_step tv_core_step(struct tv_core *core, tv_ns now, struct tv_input *input);
+
+/* Is nothing registered and nothing waiting in a slot? */
+bool tv_core_is_empty(const struct tv_core *core);
 
 /* Bytes of the chunk that the tables lack to take one task more; 0: none. */
 size_t tv_core_shortage(const struct tv_core *core);
@@ -170,6 +191,17 @@ struct tv_event *tv_core_emit(struct tv_core *core, enum tv_event_kind kind,
 /* Inside a step: one act more. */
 void tv_core_act(struct tv_core *core, enum tv_act_kind kind, struct tv_actor *actor);
 
+void tv_core_act_slot(struct tv_core *core, struct tv_slot *slot);
+
+/* Inside a step: the events of an add that is refused because the name is taken. */
+void tv_core_emit_refused(struct tv_core *core, const struct tv_actor *actor);
+
+/* Inside a step: asks `actor`, which is not leaving yet, to leave. */
+void tv_core_leave(struct tv_core *core, struct tv_actor *actor, enum tv_leave_style style);
+
+/* Inside a step: `actor` is DONE and in no list of the core's. */
+void tv_core_let_go(struct tv_core *core, struct tv_actor *actor);
+
 /* Inside a step: is there room for the effects of one more input or timer? */
 bool tv_core_fx_has_room(const struct tv_core *core);
 
@@ -180,6 +212,7 @@ bool tv_core_fx_has_room(const struct tv_core *core);
 const char *tv_core_check(struct tv_core *core);
 
 /* Hands the last inputs, oldest first, to `print`, a line each. */
-void tv_core_trace(const struct tv_core *core, void (*print)(void *arg, const char *line), void *arg);
+void tv_core_trace(const struct tv_core *core, void (*print)(void *arg, const char *line),
+                   void *arg);
 
 #endif

@@ -126,9 +126,10 @@ static const char *check_lists(const struct tv_core *core)
 {
     uint64_t live = 0;
 
-    for (int state = 0; state < TV_ACTOR_STATE_COUNT; state++)
+    for (int state = TV_ACTOR_PERMIT; state < TV_ACTOR_STATE_COUNT; state++)
         FIRST_OF(check_list(core, (enum tv_actor_state)state, &live));
-    EXPECT(tv_list_empty(&core->in[TV_ACTOR_RESERVED]) && tv_list_empty(&core->in[TV_ACTOR_DONE]),
+    EXPECT(tv_list_empty(&core->in[TV_ACTOR_RESERVED]) &&
+               tv_list_empty(&core->in[TV_ACTOR_QUEUED]) && tv_list_empty(&core->in[TV_ACTOR_DONE]),
            "3 a list that stays empty is not");
     EXPECT(live == core->live, "3 a live task is in no list");
     EXPECT(core->live <= core->accepted, "4 more tasks are live than were accepted");
@@ -181,9 +182,97 @@ static const char *check_names(const struct tv_core *core)
             FIRST_OF(check_name(core, actor, &reserved));
         }
     EXPECT(found == names->count, "2 a name is lost");
-    EXPECT(core->registry.ids.count == core->live, "2 there are not as many ids as live tasks");
+    EXPECT(core->registry.ids.count == core->live + core->controller.waiting,
+           "2 there are not as many ids as live and waiting tasks");
     EXPECT(found == core->live + reserved, "2 there are not as many names as tasks");
+    EXPECT(core->known == core->live + reserved + core->controller.waiting +
+                              length(&core->in[TV_ACTOR_ROOM]),
+           "4 a submission is neither accepted, rejected nor waiting");
     return NULL;
+}
+
+/* ---- slots --------------------------------------------------------------------------------- */
+
+static const char *check_queue(const struct tv_core *core, const struct tv_slot *slot)
+{
+    for (struct tv_list *link = slot->queue.next; link != &slot->queue; link = link->next) {
+        const struct tv_actor *actor = actor_of(link);
+
+        EXPECT(link->next->prev == link && link->prev->next == link, "3 a slot's queue is torn");
+        EXPECT(actor->state == TV_ACTOR_QUEUED, "21 a slot's queue holds a task that runs");
+        EXPECT(actor->slot == slot, "21 a submission waits in another slot's queue");
+        EXPECT(tv_registry_by_id(&core->registry, actor->id) == actor,
+               "21 a waiting submission is not the one of its id");
+        EXPECT(!actor->timer.place && !actor->settled && actor->attempt == 0,
+               "21 a waiting submission has begun");
+    }
+    EXPECT(length(&slot->queue) == slot->length, "21 a slot's queue is not as long as it says");
+    return NULL;
+}
+
+static const char *check_slot(const struct tv_core *core, struct tv_slot *slot)
+{
+    bool settled = !tv_controller_is_busy(core);
+
+    EXPECT(tv_controller_find(&core->controller, slot->name) == slot, "21 a slot's name has two");
+    EXPECT(slot->owner || !settled, "21 a slot without owner was left behind");
+    EXPECT(tv_list_empty(&slot->link) == (slot->owner && slot->length == 0),
+           "21 a slot is in the wrong list");
+    if (slot->owner) {
+        EXPECT(slot->owner->slot == slot, "21 a slot's owner owns another");
+        EXPECT(tv_registry_by_id(&core->registry, slot->owner->id) == slot->owner &&
+                   slot->owner->state != TV_ACTOR_QUEUED,
+               "21 a slot's owner is not a live task");
+    }
+    return check_queue(core, slot);
+}
+
+/* The owner's end frees the slot: no live task believes to own one that has another owner. */
+static const char *check_owners(const struct tv_core *core)
+{
+    for (int state = TV_ACTOR_PERMIT; state < TV_ACTOR_DONE; state++)
+        for (struct tv_list *link = core->in[state].next; link != &core->in[state];
+             link = link->next)
+            EXPECT(!actor_of(link)->slot || actor_of(link)->slot->owner == actor_of(link),
+                   "21 a slot has two owners");
+    return NULL;
+}
+
+static const char *check_room(const struct tv_core *core)
+{
+    const struct tv_list *room = &core->in[TV_ACTOR_ROOM];
+
+    EXPECT(core->controller.waiting <= core->config.queue_capacity,
+           "21 more submissions wait than there is room for");
+    if (tv_controller_is_busy(core) || !tv_core_is_open(core))
+        return NULL;
+    for (struct tv_list *link = room->next; link != room; link = link->next) {
+        const struct tv_actor *actor = actor_of(link);
+
+        EXPECT(!tv_controller_has_room(core) &&
+                   tv_slot_needs_room(actor->slot, (enum tv_admission)actor->admission),
+               "21 a caller waits for room that it has or does not need");
+    }
+    return NULL;
+}
+
+static const char *check_slots(const struct tv_core *core)
+{
+    const struct tv_map *slots = &core->controller.slots;
+    uint64_t found = 0, waiting = 0;
+
+    for (uint64_t i = 0; i < slots->used; i++)
+        for (struct tv_map_link *link = tv_map_bucket(slots, i); link; link = link->next) {
+            struct tv_slot *slot = TV_CONTAINER(link, struct tv_slot, by_name);
+
+            EXPECT(++found <= slots->count, "21 there are more slots than were made");
+            FIRST_OF(check_slot(core, slot));
+            waiting += slot->length;
+        }
+    EXPECT(found == slots->count, "21 a slot is lost");
+    EXPECT(waiting == core->controller.waiting, "21 a waiting submission is in no queue");
+    FIRST_OF(check_owners(core));
+    return check_room(core);
 }
 
 /* ---- timers -------------------------------------------------------------------------------- */
@@ -258,7 +347,8 @@ static const char *check_shutdown(const struct tv_core *core)
     switch ((enum tv_shutdown_state)shutdown->state) {
     case TV_SHUTDOWN_OPEN:
         EXPECT(!armed, "16 a timer runs for a shutdown that nobody asked for");
-        EXPECT(!(core->finish && core->live == 0 && !core->commit), "23 a natural end was missed");
+        EXPECT(!(core->finish && tv_core_is_empty(core) && !core->commit),
+               "23 a natural end was missed");
         return NULL;
     case TV_SHUTDOWN_CANCELLING:
         EXPECT(armed, "16 the shutdown's grace has no timer");
@@ -266,7 +356,7 @@ static const char *check_shutdown(const struct tv_core *core)
     case TV_SHUTDOWN_WAITING:
         EXPECT(armed, "16 the shutdown's grace has no timer");
         EXPECT(uncancelled(core) == 0, "15 a shutdown has left a token live");
-        EXPECT(core->live > 0, "23 a shutdown waits for nobody");
+        EXPECT(!tv_core_is_empty(core), "23 a shutdown waits for nobody");
         break;
     case TV_SHUTDOWN_ABANDONING:
         EXPECT(!armed, "16 the shutdown's grace is over and has a timer");
@@ -289,6 +379,7 @@ const char *tv_core_check(struct tv_core *core)
     FIRST_OF(check_lists(core));
     FIRST_OF(check_permits(core));
     FIRST_OF(check_names(core));
+    FIRST_OF(check_slots(core));
     FIRST_OF(check_timers(core));
     return check_shutdown(core);
 }

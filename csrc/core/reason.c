@@ -1,5 +1,7 @@
 #include "core/reason.h"
 
+#include "core/tables.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,12 +19,23 @@ struct tv_text *tv_reason_text(const struct tv_reason *reason)
         return tv_error_text(&reason->error);
     case TV_REASON_TEXT:
     case TV_REASON_SUBSCRIBER_FULL:
+    case TV_REASON_ADD_FAILED:
+    case TV_REASON_QUEUE_START_FAILED:
         return reason->error.text;
     case TV_REASON_NONE:
     case TV_REASON_SUCCESS:
     case TV_REASON_ALREADY_EXISTS:
     case TV_REASON_NOT_FOUND:
     case TV_REASON_MANUAL_CANCEL:
+    case TV_REASON_SUBMITTED:
+    case TV_REASON_SUBMITTED_DEPTH:
+    case TV_REASON_STARTED_FROM_QUEUE:
+    case TV_REASON_REPLACED:
+    case TV_REASON_QUEUE_FULL:
+    case TV_REASON_SUPERSEDED:
+    case TV_REASON_SLOT_BUSY:
+    case TV_REASON_REMOVED_FROM_QUEUE:
+    case TV_REASON_SHUTTING_DOWN:
         break;
     }
     return NULL;
@@ -80,15 +93,71 @@ static void put_error(struct sink *sink, const struct tv_error *error)
     }
 }
 
+static void put_number(struct sink *sink, const char *before, uint32_t number, const char *after)
+{
+    char digits[16];
+
+    snprintf(digits, sizeof digits, "%" PRIu32, number);
+    put_string(sink, before);
+    put_string(sink, digits);
+    put_string(sink, after);
+}
+
 static void put_retries(struct sink *sink, const struct tv_reason *reason)
 {
-    char head[64];
-
-    snprintf(head, sizeof head, "max_retries_exceeded(%" PRIu32 "/%" PRIu32 "): ",
-             reason->failures, reason->max);
-    put_string(sink, head);
+    put_number(sink, "max_retries_exceeded(", reason->count, "/");
+    put_number(sink, "", reason->limit, "): ");
     put_error(sink, &reason->error);
 }
+
+/* ---- what the controller says ---------------------------------------------------------------- */
+
+static const char *const admissions[] = {
+    [TV_ADMISSION_QUEUE] = "Queue",
+    [TV_ADMISSION_REPLACE] = "Replace",
+    [TV_ADMISSION_DROP_IF_RUNNING] = "DropIfRunning",
+};
+
+static const char *const statuses[] = {
+#define X(name, text) text,
+    TV_SLOT_STATUSES(X)
+#undef X
+};
+
+static void put_submitted(struct sink *sink, const struct tv_reason *reason)
+{
+    put_string(sink, "admission=");
+    put_string(sink, admissions[reason->admission]);
+    if (reason->kind == TV_REASON_SUBMITTED || reason->status == TV_SLOT_TERMINATING) {
+        put_string(sink, " status=");
+        put_string(sink, statuses[reason->status]);
+    }
+    if (reason->kind == TV_REASON_SUBMITTED_DEPTH)
+        put_number(sink, " depth=", reason->count, "");
+}
+
+static void put_exists(struct sink *sink, const char *before, const struct tv_reason *reason)
+{
+    put_string(sink, before);
+    put_string(sink, ": task '");
+    put_text(sink, reason->error.text);
+    put_string(sink, "' already exists in registry");
+}
+
+static void put_slot_busy(struct sink *sink, const struct tv_reason *reason)
+{
+    put_string(sink, "dropped: slot busy (status=");
+    put_string(sink, statuses[reason->status]);
+    put_string(sink, ")");
+}
+
+static void put_queue_full(struct sink *sink, const struct tv_reason *reason)
+{
+    put_number(sink, "queue_full: ", reason->count, "/");
+    put_number(sink, "", reason->limit, "");
+}
+
+/* ---------------------------------------------------------------------------------------------- */
 
 static void put_reason(struct sink *sink, const struct tv_reason *reason)
 {
@@ -118,6 +187,37 @@ static void put_reason(struct sink *sink, const struct tv_reason *reason)
         put_string(sink, "subscriber=");
         put_text(sink, reason->error.text);
         put_string(sink, " reason=full");
+        break;
+    case TV_REASON_SUBMITTED:
+    case TV_REASON_SUBMITTED_DEPTH:
+        put_submitted(sink, reason);
+        break;
+    case TV_REASON_STARTED_FROM_QUEUE:
+        put_number(sink, "started_from_queue depth=", reason->count, "");
+        break;
+    case TV_REASON_REPLACED:
+        put_string(sink, "running→terminating (replace)");
+        break;
+    case TV_REASON_ADD_FAILED:
+        put_exists(sink, "add_failed", reason);
+        break;
+    case TV_REASON_QUEUE_START_FAILED:
+        put_exists(sink, "queue_start_failed", reason);
+        break;
+    case TV_REASON_QUEUE_FULL:
+        put_queue_full(sink, reason);
+        break;
+    case TV_REASON_SUPERSEDED:
+        put_string(sink, "superseded_by_replace");
+        break;
+    case TV_REASON_SLOT_BUSY:
+        put_slot_busy(sink, reason);
+        break;
+    case TV_REASON_REMOVED_FROM_QUEUE:
+        put_string(sink, "removed_from_queue");
+        break;
+    case TV_REASON_SHUTTING_DOWN:
+        put_string(sink, "shutting_down");
         break;
     case TV_REASON_NONE:
         break;

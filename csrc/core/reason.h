@@ -34,18 +34,33 @@ struct tv_error {
 enum tv_reason_kind {
     TV_REASON_NONE,
     TV_REASON_ERROR,           /* the error's text */
-    TV_REASON_RETRIES,         /* max_retries_exceeded({failures}/{max}): {error} */
+    TV_REASON_RETRIES,         /* max_retries_exceeded({count}/{limit}): {error} */
     TV_REASON_SUCCESS,         /* policy_exhausted_success */
     TV_REASON_ALREADY_EXISTS,  /* already_exists */
     TV_REASON_NOT_FOUND,       /* task_not_found */
     TV_REASON_MANUAL_CANCEL,   /* manual_cancel */
     TV_REASON_TEXT,            /* error.text as it is */
     TV_REASON_SUBSCRIBER_FULL, /* subscriber={text} reason=full */
+
+    /* of the controller; {task} is error.text, {depth} count */
+    TV_REASON_SUBMITTED,          /* admission={admission} status=running */
+    TV_REASON_SUBMITTED_DEPTH,    /* admission={admission} depth={depth}, status=terminating too */
+    TV_REASON_STARTED_FROM_QUEUE, /* started_from_queue depth={depth} */
+    TV_REASON_REPLACED,           /* running→terminating (replace) */
+    TV_REASON_ADD_FAILED,         /* add_failed: task '{task}' already exists in registry */
+    TV_REASON_QUEUE_START_FAILED, /* queue_start_failed: task '{task}' … */
+    TV_REASON_QUEUE_FULL,         /* queue_full: {count}/{limit} */
+    TV_REASON_SUPERSEDED,         /* superseded_by_replace */
+    TV_REASON_SLOT_BUSY,          /* dropped: slot busy (status={status}) */
+    TV_REASON_REMOVED_FROM_QUEUE, /* removed_from_queue */
+    TV_REASON_SHUTTING_DOWN,      /* shutting_down */
 };
 
 struct tv_reason {
-    uint8_t kind;           /* enum tv_reason_kind */
-    uint32_t failures, max; /* RETRIES */
+    uint8_t kind;          /* enum tv_reason_kind */
+    uint8_t admission;     /* enum tv_admission */
+    uint8_t status;        /* enum tv_slot_status */
+    uint32_t count, limit; /* RETRIES: failures and their maximum */
     struct tv_error error;
 };
 

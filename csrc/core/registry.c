@@ -53,6 +53,11 @@ void tv_registry_enter(struct tv_registry *registry, struct tv_actor *actor)
     tv_map_insert(&registry->ids, &actor->by_id, tv_mix(actor->id));
 }
 
+void tv_registry_forget_id(struct tv_registry *registry, struct tv_actor *actor)
+{
+    tv_map_remove(&registry->ids, &actor->by_id);
+}
+
 void tv_registry_leave(struct tv_registry *registry, struct tv_actor *actor)
 {
     tv_map_remove(&registry->ids, &actor->by_id);

@@ -106,12 +106,19 @@ bool tv_shutdown_is_busy(const struct tv_core *core)
            core->shutdown.state == TV_SHUTDOWN_ABANDONING;
 }
 
+/* Waiting submissions first, or the end of an owner would start them. */
 static void cancel_slice(struct tv_core *core)
 {
     const struct tv_stimulus leave = {.kind = TV_LEAVE, .reason = TV_CANCEL_SHUTDOWN};
-    struct tv_actor *actor = next_to_cancel(core);
+    struct tv_actor *actor;
+    int n = 0;
 
-    for (int n = 0; actor && n < TV_SLICE && tv_core_fx_has_room(core); n++) {
+    while (n < TV_SLICE && tv_core_fx_has_room(core) && tv_controller_reject_one(core))
+        n++;
+    if (n == TV_SLICE || !tv_core_fx_has_room(core))
+        return;
+    actor = next_to_cancel(core);
+    for (; actor && n < TV_SLICE && tv_core_fx_has_room(core); n++) {
         tv_actor_step(core, actor, &leave);
         actor = next_to_cancel(core);
     }

@@ -45,6 +45,8 @@
  */
 #define TV_ACTOR_STATES(X)       \
     X(RESERVED, WAITING)         \
+    X(ROOM, QUEUED)              \
+    X(QUEUED, QUEUED)            \
     X(PERMIT, WAITING)           \
     X(READY, WAITING)            \
     X(RUNNING, RUNNING)          \
@@ -83,6 +85,23 @@
 #define TV_BACKOFF_SOURCES(X)      \
     X(SUCCESS, "success")          \
     X(FAILURE, "failure")
+
+#define TV_ADMISSIONS(X)                     \
+    X(QUEUE, "queue")                        \
+    X(REPLACE, "replace")                    \
+    X(DROP_IF_RUNNING, "drop_if_running")
+
+#define TV_SLOT_STATUSES(X)        \
+    X(RUNNING, "running")          \
+    X(TERMINATING, "terminating")
+
+#define TV_REJECTIONS(X)                                 \
+    X(SLOT_BUSY, "slot_busy")                            \
+    X(QUEUE_FULL, "queue_full")                          \
+    X(SUPERSEDED, "superseded")                          \
+    X(ALREADY_EXISTS, "already_exists")                  \
+    X(REMOVED_FROM_QUEUE, "removed_from_queue")          \
+    X(SHUTTING_DOWN, "shutting_down")
 
 #define TV_SHUTDOWN_STATES(X)      \
     X(OPEN)                        \
@@ -138,6 +157,24 @@ enum tv_jitter {
 enum tv_backoff_source {
 #define X(name, text) TV_BACKOFF_##name,
     TV_BACKOFF_SOURCES(X)
+#undef X
+};
+
+enum tv_admission {
+#define X(name, text) TV_ADMISSION_##name,
+    TV_ADMISSIONS(X)
+#undef X
+};
+
+enum tv_slot_status {
+#define X(name, text) TV_SLOT_##name,
+    TV_SLOT_STATUSES(X)
+#undef X
+};
+
+enum tv_rejection {
+#define X(name, text) TV_REJECTION_##name,
+    TV_REJECTIONS(X)
 #undef X
 };
 

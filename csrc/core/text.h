@@ -32,9 +32,7 @@ extern struct tv_text tv_text_not_requested;
 /* A copy of `size` bytes with one reference, or NULL: no memory. */
 struct tv_text *tv_text_new(const char *bytes, size_t size);
 
-/*
- * As tv_text_new, cut to TV_REASON_MAX on a character. Cannot fail: a static text where no memory.
- */
+/* As tv_text_new, cut to TV_REASON_MAX on a character. Cannot fail: no memory, a static text. */
 struct tv_text *tv_text_new_reason(const char *utf8, size_t size);
 
 /* One reference more; returns `text`, which may be NULL. */

@@ -28,6 +28,12 @@ static const char *input_name(enum tv_input_kind input)
         return "SHUTDOWN";
     case TV_IN_DRAINED:
         return "DRAINED";
+    case TV_IN_SUBMIT:
+        return "SUBMIT";
+    case TV_IN_WITHDRAW:
+        return "WITHDRAW";
+    case TV_IN_CANCEL_SLOT:
+        return "CANCEL_SLOT";
     }
     return "?";
 }

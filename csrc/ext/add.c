@@ -6,7 +6,7 @@
  */
 #include "ext/objects.h"
 
-static int check_spec(struct tv_py_state *state, PyObject *spec)
+int tv_py_check_spec(struct tv_py_state *state, PyObject *spec)
 {
     if (Py_IS_TYPE(spec, state->spec_type))
         return 0;
@@ -22,8 +22,8 @@ static struct tv_text *name_for(struct tv_py_spec *spec, PyObject *name)
     return tv_py_name(name, "name");
 }
 
-static enum tv_restart_kind restart_of(const struct tv_py_core *core,
-                                       const struct tv_py_spec *spec)
+enum tv_restart_kind tv_py_restart_of(const struct tv_py_core *core,
+                                      const struct tv_py_spec *spec)
 {
     const struct tv_options *options = &spec->spec.options;
 
@@ -69,7 +69,7 @@ PyObject *tv_py_add(struct tv_py_core *core, PyObject *spec, PyObject *name)
     struct tv_text *text;
     PyObject *context;
 
-    if (tv_py_core_check(core) < 0 || check_spec(core->state, spec) < 0)
+    if (tv_py_core_check(core) < 0 || tv_py_check_spec(core->state, spec) < 0)
         return NULL;
     text = name_for(described, name);
     if (!text)
@@ -81,7 +81,7 @@ PyObject *tv_py_add(struct tv_py_core *core, PyObject *spec, PyObject *name)
     if (handle) {
         enum tv_err err;
 
-        tv_py_handle_own_context(handle, restart_of(core, described) == TV_RESTART_NEVER);
+        tv_py_handle_own_context(handle, tv_py_restart_of(core, described) == TV_RESTART_NEVER);
         err = offer(core, handle, text);
         if (err != TV_OK) {
             Py_CLEAR(handle);
@@ -109,7 +109,7 @@ static int make_request(struct tv_py_batch *batch, PyObject *spec, PyObject *nam
 {
     struct tv_request *request = &batch->requests[batch->count];
 
-    if (check_spec(batch->core->state, spec) < 0)
+    if (tv_py_check_spec(batch->core->state, spec) < 0)
         return -1;
     request->name = name_for((struct tv_py_spec *)spec, name);
     if (!request->name)

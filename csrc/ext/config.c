@@ -142,6 +142,18 @@ static int read_seed(struct tv_py_state *state, PyObject *object, uint64_t *seed
     return err < 0 || PyErr_Occurred() ? -1 : 0;
 }
 
+int tv_py_controller(PyObject *object, struct tv_config *config)
+{
+    int64_t queue_capacity, max_slot_queue;
+
+    if (attribute_count(object, "queue_capacity", 1, &queue_capacity) < 0 ||
+        attribute_count(object, "max_slot_queue", 0, &max_slot_queue) < 0)
+        return -1;
+    config->queue_capacity = (uint64_t)queue_capacity;
+    config->max_slot_queue = (uint64_t)max_slot_queue;
+    return 0;
+}
+
 /*
  * What threading.stack_size() says; else room for all the recursion that Python allows in C, which
  * is 1.8 MiB on 3.13 (comparing nested lists) and 0.8 MiB on 3.11.

@@ -59,13 +59,28 @@ PyType_Spec tv_py_core_spec = {
 
 /* ---- making one ---------------------------------------------------------------------------- */
 
-static int make_supervisor(struct tv_py_core *core, PyObject *config)
+/* NULL and None: no controller. */
+static int read_controller(struct tv_py_core *core, PyObject *controller, struct tv_config *made)
+{
+    if (!controller || controller == Py_None)
+        return 0;
+    if (!PyObject_TypeCheck(controller, (PyTypeObject *)core->state->ControllerConfig)) {
+        PyErr_Format(PyExc_TypeError, "controller must be a ControllerConfig, not %s",
+                     Py_TYPE(controller)->tp_name);
+        return -1;
+    }
+    core->has_controller = true;
+    return tv_py_controller(controller, made);
+}
+
+static int make_supervisor(struct tv_py_core *core, PyObject *config, PyObject *controller)
 {
     struct tv_config made = TV_CONFIG_DEFAULT;
     const struct tv_host *host = tv_py_host();
     enum tv_err err;
 
-    if (!host || tv_py_config(core->state, config, &made) < 0)
+    if (!host || tv_py_config(core->state, config, &made) < 0 ||
+        read_controller(core, controller, &made) < 0)
         return -1;
     core->restart = made.defaults.restart;
     err = tv_supervisor_new(&made, host, core, &core->supervisor);
@@ -129,7 +144,7 @@ static PyObject *subscribers_given(PyObject *subscribers)
 }
 
 struct tv_py_core *tv_py_core_new(struct tv_py_state *state, PyObject *config,
-                                  PyObject *subscribers)
+                                  PyObject *subscribers, PyObject *controller)
 {
     PyObject *given = config_given(state, config);
     PyObject *list = given ? subscribers_given(subscribers) : NULL;
@@ -140,7 +155,7 @@ struct tv_py_core *tv_py_core_new(struct tv_py_state *state, PyObject *config,
     if (core) {
         core->state = state;
         core->interpreter = PyInterpreterState_Get();
-        if (make_supervisor(core, given) < 0 || init_subscribers(core, list) < 0 ||
+        if (make_supervisor(core, given, controller) < 0 || init_subscribers(core, list) < 0 ||
             subscribe_all(core) < 0)
             Py_CLEAR(core);
     }

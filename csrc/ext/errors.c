@@ -29,6 +29,8 @@ static const struct row rows[] = {
     [TV_TIMEOUT] = {BUILTIN(TimeoutError), .text = "not in time"},
     [TV_INTERRUPTED] = {BUILTIN(SystemError), .text = "interrupted"},
     [TV_WAITS_FOR_ITSELF] = {BUILTIN(RuntimeError), .text = "the call would wait for itself"},
+    [TV_FULL] = {BOUND(ControllerFull)},
+    [TV_WAITS] = {BUILTIN(SystemError), .text = "it stands in line"},
     [TV_ENDED] = {BUILTIN(StopIteration)},
     [TV_LAGGED] = {BUILTIN(SystemError), .text = "events were dropped"},
     [TV_FORKED] = {BUILTIN(RuntimeError),

@@ -42,14 +42,19 @@
     X(OutcomeKind, TV_OUTCOME_KINDS)              \
     X(CancelReason, TV_CANCEL_REASONS)            \
     X(JitterPolicy, TV_JITTERS)                   \
-    X(BackoffSource, TV_BACKOFF_SOURCES)
+    X(BackoffSource, TV_BACKOFF_SOURCES)          \
+    X(RejectionKind, TV_REJECTIONS)               \
+    X(AdmissionPolicy, TV_ADMISSIONS)             \
+    X(SlotStatus, TV_SLOT_STATUSES)
 
 /* X(name): classes and functions of the package that the extension calls; state->name. */
 #define TV_PY_BOUND(X)                            \
     X(RestartPolicy)                              \
     X(BackoffPolicy)                              \
     X(SupervisorConfig)                           \
-    X(RejectionKind)                              \
+    X(ControllerConfig)                           \
+    X(ControllerSpec)                             \
+    X(SlotInfo)                                   \
     X(TaskOutcome)                                \
     X(TaskInfo)                                   \
     X(SubscriberInfo)                             \
@@ -65,6 +70,9 @@
     X(OutcomeError)                               \
     X(InternalError)                              \
     X(Lagged)                                     \
+    X(ControllerNotConfigured)                    \
+    X(ControllerFull)                             \
+    X(ControllerClosed)                           \
     X(worker_begin)                               \
     X(worker_end)                                 \
     X(log_failure)                                \

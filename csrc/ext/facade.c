@@ -163,21 +163,40 @@ int tv_py_core_shutdown(struct tv_py_core *core, tv_ns grace_ns, bool wait)
     return wait ? tv_py_core_raise_verdict(core) : 0;
 }
 
+/* The block's exception is the verdict itself: it needs no note of it. */
+static int is_verdict(struct tv_py_core *core, PyObject *raised)
+{
+    PyObject *error;
+    int same = 0;
+
+    if (!PyObject_TypeCheck(raised, (PyTypeObject *)core->state->GraceExceeded))
+        return 0;
+    error = tv_py_core_verdict(core);
+    if (error)
+        same = PyObject_RichCompareBool(error, raised, Py_EQ);
+    Py_XDECREF(error);
+    return PyErr_Occurred() ? -1 : same;
+}
+
+static int tell_block(struct tv_py_core *core, PyObject *raised)
+{
+    int known;
+
+    if (raised == Py_None)
+        return atomic_load(&core->told) ? 0 : tv_py_core_raise_verdict(core);
+    known = is_verdict(core, raised);
+    return known ? (known < 0 ? -1 : 0) : tv_py_core_note_verdict(core, raised);
+}
+
 PyObject *tv_py_facade_exit(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     struct tv_py_core *core = tv_py_core_of(self);
-    PyObject *raised = nargs == 3 ? args[1] : Py_None;
-    int err = 0;
 
     if (nargs != 3)
         return PyErr_Format(PyExc_TypeError, "__exit__() takes 3 arguments, %zd given", nargs);
     if (tv_py_core_check(core) < 0 || shut_down(core, TV_NONE, true) < 0)
         return NULL;
-    if (raised == Py_None)
-        err = atomic_load(&core->told) ? 0 : tv_py_core_raise_verdict(core);
-    else if (!PyObject_TypeCheck(raised, (PyTypeObject *)core->state->GraceExceeded))
-        err = tv_py_core_note_verdict(core, raised);
-    if (err < 0)
+    if (tell_block(core, args[1]) < 0)
         return NULL;
     Py_RETURN_FALSE;
 }

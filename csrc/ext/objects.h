@@ -22,6 +22,7 @@ struct tv_py_core {
     struct tv_supervisor *supervisor;
     PyInterpreterState *interpreter;
     enum tv_restart_kind restart;          /* what a spec inherits */
+    bool has_controller;
     struct tv_py_subscriber *subscribers;
     size_t subscriber_count;
     PyObject *stacks;                      /* {name: text} of the verdict; NULL: none */
@@ -36,9 +37,12 @@ struct tv_py_facade {
     bool counted;
 };
 
-/* A Core of its own supervisor, not served; `config` is a SupervisorConfig. */
+/*
+ * A Core of its own supervisor, not served; `config` is a SupervisorConfig, `controller` a
+ * ControllerConfig. Each may be NULL or None.
+ */
 struct tv_py_core *tv_py_core_new(struct tv_py_state *state, PyObject *config,
-                                  PyObject *subscribers);
+                                  PyObject *subscribers, PyObject *controller);
 
 /* A facade of `type`, counted. */
 PyObject *tv_py_facade_new(PyTypeObject *type, struct tv_py_core *core);
@@ -81,6 +85,9 @@ PyObject *tv_py_facade_exit(PyObject *self, PyObject *const *args, Py_ssize_t na
 
 /* What a SupervisorConfig says. */
 int tv_py_config(struct tv_py_state *state, PyObject *object, struct tv_config *config);
+
+/* What a ControllerConfig says. */
+int tv_py_controller(PyObject *object, struct tv_config *config);
 
 /* What a RestartPolicy, a BackoffPolicy says. */
 int tv_py_restart(struct tv_py_state *state, PyObject *policy, struct tv_options *options);
@@ -248,8 +255,33 @@ PyObject *tv_py_batch_commit(struct tv_py_batch *batch);
 /* Lets go of what has not been accepted. An empty batch is left alone. */
 void tv_py_batch_drop(struct tv_py_batch *batch);
 
+/* TypeError for what is no TaskSpec. */
+int tv_py_check_spec(struct tv_py_state *state, PyObject *spec);
+
+/* The kind of restart that holds for a spec in this supervisor. */
+enum tv_restart_kind tv_py_restart_of(const struct tv_py_core *core,
+                                      const struct tv_py_spec *spec);
+
 /* add(spec, name=None); `name` may be NULL. */
 PyObject *tv_py_add(struct tv_py_core *core, PyObject *spec, PyObject *name);
+
+/* ---- submit.c, controller_methods.c -------------------------------------------------------- */
+
+/* submit(spec, timeout), and with 0 try_submit(spec). */
+PyObject *tv_py_submit(struct tv_py_core *core, PyObject *spec, tv_ns timeout);
+PyObject *tv_py_cancel_slot(struct tv_py_core *core, PyObject *slot, bool purge);
+PyObject *tv_py_view_slots(struct tv_py_core *core);
+
+/* The methods of SupervisorHandle, with their docstrings. */
+PyObject *tv_py_method_submit(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                              PyObject *kwnames);
+PyObject *tv_py_method_try_submit(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                                  PyObject *kwnames);
+PyObject *tv_py_method_cancel_slot(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                                   PyObject *kwnames);
+PyObject *tv_py_method_controller_snapshot(PyObject *self, PyObject *unused);
+extern const char tv_py_submit_doc[], tv_py_try_submit_doc[], tv_py_cancel_slot_doc[],
+    tv_py_controller_snapshot_doc[];
 
 /* ---- views.c ------------------------------------------------------------------------------- */
 

@@ -3,18 +3,19 @@
  */
 #include "ext/objects.h"
 
-static const struct tv_py_params new_params = {"Supervisor", 0, 1, 2, {"config", "subscribers"}};
+static const struct tv_py_params new_params = {
+    "Supervisor", 0, 1, 3, {"config", "subscribers", "controller"}};
 
 static PyObject *supervisor_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     struct tv_py_state *state = PyType_GetModuleState(type);
-    PyObject *values[2];
+    PyObject *values[3];
     struct tv_py_core *core;
     PyObject *self;
 
     if (tv_py_parse_tuple(&new_params, args, kwargs, values) < 0)
         return NULL;
-    core = tv_py_core_new(state, values[0], values[1]);
+    core = tv_py_core_new(state, values[0], values[1], values[2]);
     if (!core)
         return NULL;
     self = tv_py_facade_new(type, core);
@@ -83,10 +84,11 @@ static PyMethodDef supervisor_methods[] = {
 };
 
 PyDoc_STRVAR(supervisor_doc,
-             "Supervisor(config=None, *, subscribers=())\n--\n\n"
+             "Supervisor(config=None, *, subscribers=(), controller=None)\n--\n\n"
              "Supervises tasks; it runs or serves once, and starts no thread before that.\n\n"
              "config: a SupervisorConfig; None for the defaults.\n"
              "subscribers: objects with on_event(event), each called on a thread of its own.\n"
+             "controller: a ControllerConfig; None for a supervisor without slots.\n"
              "Raises TypeError and ValueError for what is none of that. In a `with` statement it\n"
              "serves, and leaving the block shuts it down.");
 

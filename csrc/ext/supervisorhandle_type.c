@@ -104,7 +104,7 @@ static enum tv_err wait_join(void *arg, tv_ns deadline)
 
 PyDoc_STRVAR(join_doc,
              "join($self, /, timeout=None)\n--\n\n"
-             "Wait until no task is registered.\n\n"
+             "Wait until no task is registered or waiting in a slot.\n\n"
              "timeout: seconds to wait at most; None waits for ever.\n"
              "Returns False past the timeout, and where a shutdown is complete with a body left.\n"
              "Raises RuntimeError in a body of this supervisor.");
@@ -283,6 +283,14 @@ static PyMethodDef handle_methods[] = {
     {"subscribers", handle_subscribers, METH_NOARGS, subscribers_doc},
     {"events", (PyCFunction)(void (*)(void))handle_events, METH_FASTCALL | METH_KEYWORDS,
      events_doc},
+    {"submit", (PyCFunction)(void (*)(void))tv_py_method_submit, METH_FASTCALL | METH_KEYWORDS,
+     tv_py_submit_doc},
+    {"try_submit", (PyCFunction)(void (*)(void))tv_py_method_try_submit,
+     METH_FASTCALL | METH_KEYWORDS, tv_py_try_submit_doc},
+    {"cancel_slot", (PyCFunction)(void (*)(void))tv_py_method_cancel_slot,
+     METH_FASTCALL | METH_KEYWORDS, tv_py_cancel_slot_doc},
+    {"controller_snapshot", tv_py_method_controller_snapshot, METH_NOARGS,
+     tv_py_controller_snapshot_doc},
     {"shutdown", (PyCFunction)(void (*)(void))handle_shutdown, METH_FASTCALL | METH_KEYWORDS,
      shutdown_doc},
     {"__enter__", handle_enter, METH_NOARGS, enter_doc},

@@ -133,19 +133,21 @@ static PyObject *make_outcome(struct tv_py_handle *self)
 {
     struct tv_py_state *state = tv_py_state_of((PyObject *)self);
     PyObject *value = Py_None, *exception = Py_None;
-    PyObject *kind, *reason, *code, *attempts, *made = NULL;
+    PyObject *kind, *reason, *code, *attempts, *rejection = Py_None, *made = NULL;
     struct tv_outcome outcome;
 
     tv_task_outcome(self->task, &outcome);
     if (outcome.kind != TV_OUTCOME_ABANDONED && self->result)
         *(self->raised ? &exception : &value) = self->result;
+    if (outcome.kind == TV_OUTCOME_REJECTED)
+        rejection = PyTuple_GET_ITEM(state->RejectionKind, outcome.rejection);
     kind = tv_py_member(state->OutcomeKind, (int)outcome.kind);
     reason = tv_py_reason(&outcome.reason);
     code = optional_int(outcome.has_exit_code, outcome.exit_code);
     attempts = PyLong_FromUnsignedLongLong(outcome.attempts);
     if (reason && code && attempts)
         made = PyObject_CallFunctionObjArgs(state->TaskOutcome, kind, value, exception, reason,
-                                            code, attempts, NULL);
+                                            code, attempts, rejection, NULL);
     Py_XDECREF(attempts);
     Py_XDECREF(code);
     Py_XDECREF(reason);

@@ -15,7 +15,7 @@ tv_id tv_id_next(void)
     return atomic_fetch_add_explicit(&next, 1, memory_order_relaxed);
 }
 
-static enum tv_err error_of(enum tv_step answer)
+enum tv_err tv_rt_error(enum tv_step answer)
 {
     switch (answer) {
     case TV_STEP_OK:
@@ -30,6 +30,10 @@ static enum tv_err error_of(enum tv_step answer)
         return TV_ALREADY;
     case TV_STEP_SHORT:
         return TV_NO_MEMORY;
+    case TV_STEP_FULL:
+        return TV_FULL;
+    case TV_STEP_WAIT:
+        return TV_WAITS;
     case TV_STEP_AGAIN:
     case TV_STEP_BROKEN:
         break;
@@ -58,18 +62,17 @@ static enum tv_err grow(struct tv_supervisor *supervisor)
     return TV_OK;
 }
 
-/* An input that may find the tables short. */
-static enum tv_err input(struct tv_supervisor *supervisor, struct tv_input *in)
+enum tv_err tv_rt_input_growing(struct tv_supervisor *supervisor, struct tv_input *in)
 {
     enum tv_step answer;
 
     while ((answer = tv_rt_input(supervisor, in, TV_ATTACHED)) == TV_STEP_SHORT)
         if (grow(supervisor) != TV_OK)
             return TV_NO_MEMORY;
-    return error_of(answer);
+    return tv_rt_error(answer);
 }
 
-static enum tv_err may_add(const struct tv_supervisor *supervisor)
+enum tv_err tv_rt_may_add(const struct tv_supervisor *supervisor)
 {
     if (tv_is_forked(supervisor))
         return TV_FORKED;
@@ -81,7 +84,7 @@ enum tv_err tv_add(struct tv_supervisor *supervisor, const struct tv_spec *spec,
                    struct tv_text *name, void *user, struct tv_task **task)
 {
     struct tv_input in = {.kind = TV_IN_ADD};
-    enum tv_err err = may_add(supervisor);
+    enum tv_err err = tv_rt_may_add(supervisor);
     struct tv_task *made;
 
     if (err != TV_OK)
@@ -91,7 +94,7 @@ enum tv_err tv_add(struct tv_supervisor *supervisor, const struct tv_spec *spec,
         return TV_NO_MEMORY;
     atomic_store_explicit(&made->refs, 2, memory_order_relaxed);
     in.actor = &made->actor;
-    err = input(supervisor, &in);
+    err = tv_rt_input_growing(supervisor, &in);
     if (err != TV_OK) {
         atomic_store_explicit(&made->refs, 1, memory_order_relaxed);
         tv_task_rele(made);
@@ -163,7 +166,7 @@ static enum tv_err reserve(struct tv_batch *batch, struct tv_task **tasks, size_
             if (grow(batch->supervisor) != TV_OK)
                 return TV_NO_MEMORY;
         } else if (answer != TV_STEP_OK) {
-            return error_of(answer);
+            return tv_rt_error(answer);
         }
     }
     return TV_OK;
@@ -187,7 +190,7 @@ enum tv_err tv_reserve(struct tv_supervisor *supervisor, const struct tv_request
                        size_t count, struct tv_task **tasks, struct tv_batch **batch,
                        size_t *failed)
 {
-    enum tv_err err = may_add(supervisor);
+    enum tv_err err = tv_rt_may_add(supervisor);
     struct tv_batch *made;
     size_t next = 0;
 
@@ -247,7 +250,7 @@ enum tv_err tv_commit(struct tv_batch *batch)
     }
     unreserve(batch, 2);
     free_batch(batch);
-    return error_of(answer);
+    return tv_rt_error(answer);
 }
 
 void tv_unreserve(struct tv_batch *batch)

@@ -14,6 +14,8 @@ static void init(struct tv_supervisor *supervisor, const struct tv_config *confi
 {
     const struct tv_core_config core_config = {
         .max_concurrent = config->max_concurrent,
+        .queue_capacity = config->queue_capacity,
+        .max_slot_queue = config->max_slot_queue,
         .seed = config->seed,
         .subscriber_grace_ns = config->subscriber_grace_ns,
         .defaults = config->defaults,
@@ -135,10 +137,16 @@ static void forget(struct tv_supervisor *supervisor, struct tv_task *task, struc
     tv_job_post(supervisor, &task->job, after);
 }
 
+static void decided(struct tv_task *task, struct tv_after *after)
+{
+    tv_waiters_wake(&task->waiters, TV_WAITS_DECIDED, false, &after->wake);
+    after->any = true;
+}
+
 static void act(struct tv_supervisor *supervisor, const struct tv_act *what,
                 struct tv_after *after)
 {
-    struct tv_task *task = tv_task_of(what->actor);
+    struct tv_task *task = what->actor ? tv_task_of(what->actor) : NULL;
 
     switch (what->kind) {
     case TV_ACT_CANCEL:
@@ -152,6 +160,12 @@ static void act(struct tv_supervisor *supervisor, const struct tv_act *what,
         break;
     case TV_ACT_FORGET:
         forget(supervisor, task, after);
+        break;
+    case TV_ACT_DECIDED:
+        decided(task, after);
+        break;
+    case TV_ACT_SLOT:
+        tv_slot_retire(what->slot, after);
         break;
     }
 }
@@ -192,7 +206,7 @@ static void apply(struct tv_supervisor *supervisor, struct tv_after *after)
     tv_bus_publish(&supervisor->bus, fx->event, fx->events, after);
     for (uint32_t i = 0; i < fx->acts; i++)
         act(supervisor, &fx->act[i], after);
-    if (supervisor->core.live == 0 && !tv_list_empty(&supervisor->joining)) {
+    if (!tv_list_empty(&supervisor->joining) && tv_core_is_empty(&supervisor->core)) {
         tv_waiters_wake(&supervisor->joining, TV_WAITS_OTHER, false, &after->wake);
         after->any = true;
     }
@@ -280,6 +294,7 @@ void tv_after_run(struct tv_supervisor *supervisor, struct tv_after *after)
         tv_pool_start(supervisor, todo.start);
     tv_tokens_wake(todo.tokens);
     tv_text_free_dead(todo.dead);
+    tv_slots_release(todo.slots);
     run_jobs(supervisor, todo.jobs);
 }
 
@@ -297,25 +312,33 @@ static void print_line(void *arg, const char *line)
     fprintf(stderr, "taskvisor:   %s\n", line);
 }
 
+static void wake_in_vain(struct tv_actor *actor, struct tv_after *after)
+{
+    tv_waiters_wake(&tv_task_of(actor)->waiters, TV_WAITS_OTHER, true, &after->wake);
+}
+
+/* Every task somebody may wait for has an id in the registry, or stands in line for room. */
+static void wake_all_tasks(struct tv_core *core, struct tv_after *after)
+{
+    const struct tv_map *ids = &core->registry.ids;
+    struct tv_list *room = &core->in[TV_ACTOR_ROOM];
+
+    for (uint64_t i = 0; i < ids->used; i++)
+        for (struct tv_map_link *link = tv_map_bucket(ids, i); link; link = link->next)
+            wake_in_vain(TV_CONTAINER(link, struct tv_actor, by_id), after);
+    for (struct tv_list *link = room->next; link != room; link = link->next)
+        wake_in_vain(TV_CONTAINER(link, struct tv_actor, link), after);
+}
+
 /* Once: prints what led here and wakes everybody, to be told. */
 static void break_down(struct tv_supervisor *supervisor, struct tv_after *after)
 {
-    struct tv_registry *registry = &supervisor->core.registry;
-
     if (supervisor->told_broken)
         return;
     supervisor->told_broken = true;
     fprintf(stderr, "taskvisor: internal check failed: %s\n", supervisor->core.failure);
     tv_core_trace(&supervisor->core, print_line, NULL);
-    for (uint64_t i = 0; i < registry->names.used; i++) {
-        struct tv_map_link *link = tv_map_bucket(&registry->names, i);
-
-        for (; link; link = link->next) {
-            struct tv_actor *actor = TV_CONTAINER(link, struct tv_actor, by_name);
-
-            tv_waiters_wake(&tv_task_of(actor)->waiters, TV_WAITS_OTHER, true, &after->wake);
-        }
-    }
+    wake_all_tasks(&supervisor->core, after);
     tv_waiters_wake(&supervisor->joining, TV_WAITS_OTHER, true, &after->wake);
     tv_waiters_wake(&supervisor->closing, TV_WAITS_OTHER, true, &after->wake);
     tv_bus_close(&supervisor->bus, after);

@@ -67,6 +67,7 @@ struct tv_after {
     struct tv_token *tokens;
     struct tv_job *jobs, **last; /* to be run by this thread */
     struct tv_text *dead;
+    struct tv_slot *slots;       /* that are gone, by link.next */
 };
 
 #define TV_AFTER(who) {.caller = (who)}
@@ -104,6 +105,7 @@ struct tv_supervisor {
     bool stuck_done;
     bool told_broken;
     uint8_t seen;                     /* shutdown state after the last step */
+    tv_ns wall_offset_ns;             /* from monotonic to wall clock, as slots tell it */
     tv_ns timer_until;                /* the timer thread sleeps until then */
     uint64_t timer_wakeups;
     struct tv_sem timer_sem;
@@ -157,6 +159,19 @@ void tv_task_set_timed_out(struct tv_task *task, struct tv_after *after);
 
 /* A new attempt: its token is fresh. Call with the lock held; the old one is the caller's. */
 struct tv_token *tv_task_renew_token(struct tv_task *task);
+
+/* What an answer of the core to an input about one task means to its caller. */
+enum tv_err tv_rt_error(enum tv_step answer);
+
+/* tv_rt_input for an input that may find the core's tables short of memory. */
+enum tv_err tv_rt_input_growing(struct tv_supervisor *supervisor, struct tv_input *in);
+
+/* SHUTTING_DOWN, FORKED: may anything be added at all? */
+enum tv_err tv_rt_may_add(const struct tv_supervisor *supervisor);
+
+/* A slot that the core has let go of: with the lock held; and after it, a whole hold's. */
+void tv_slot_retire(struct tv_slot *slot, struct tv_after *after);
+void tv_slots_release(struct tv_slot *slots);
 
 /* ---- jobs ---------------------------------------------------------------------------------- */
 

@@ -128,6 +128,8 @@ enum tv_err tv_leave(struct tv_supervisor *supervisor, struct tv_target target,
     case TV_STEP_SHORT:
     case TV_STEP_EXISTS:
     case TV_STEP_CLOSED:
+    case TV_STEP_FULL:
+    case TV_STEP_WAIT:
     case TV_STEP_BROKEN:
         break;
     }

@@ -129,6 +129,7 @@ void tv_task_outcome(const struct tv_task *task, struct tv_outcome *outcome)
         .reason = tv_actor_reason(actor),
         .attempts = actor->attempt,
         .timed_out = actor->timed_out,
+        .rejection = (enum tv_rejection)actor->rejection,
     };
     if (actor->failed && !actor->timed_out && actor->error.has_exit_code) {
         outcome->has_exit_code = true;

@@ -109,7 +109,7 @@ enum tv_err tv_join(struct tv_supervisor *supervisor, tv_ns deadline)
     tv_lock_take(&supervisor->lock);
     if (supervisor->core.broken)
         err = TV_BROKEN;
-    else if (supervisor->core.live == 0)
+    else if (tv_core_is_empty(&supervisor->core))
         err = TV_OK;
     else if (supervisor->phase == TV_PHASE_COMPLETE)
         err = TV_SHUTTING_DOWN;

@@ -17,6 +17,7 @@
 enum tv_waits_for {
     TV_WAITS_OUTCOME, /* of the task whose list it is in */
     TV_WAITS_GONE,    /* the body has returned and the name is free */
+    TV_WAITS_DECIDED, /* a submission that stands in line for room */
     TV_WAITS_OTHER,   /* whatever its list is about */
 };
 

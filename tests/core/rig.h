@@ -10,8 +10,8 @@
  *
  * An event is its kind, the task, /attempt, (reason), exit=code and its span: `task_failed a/1
  * (execution failed: boom) exit=2 5ns`. Acts follow: `cancel a removed`, `settle a canceled`,
- * `forget a`. Every step is followed by a check of all invariants: a test need not say what always
- * holds.
+ * `forget a`, `decided a`, `slot s`. Every step is followed by a check of all invariants: a test
+ * need not say what always holds.
  */
 #ifndef RIG_H
 #define RIG_H
@@ -27,6 +27,7 @@ struct rig {
     struct tv_core core;
     tv_id ids;
     struct tv_text *spare[2]; /* texts that the last result gave back; its effects borrow them */
+    struct tv_slot *gone;     /* records that the last step gave back; its effects borrow them */
     char text[RIG_TEXT];
 };
 
@@ -50,10 +51,45 @@ static inline void rig_init(struct rig *rig, struct tv_core_config config)
     tv_core_init(&rig->core, &config);
 }
 
+static inline void rig_free_slot(struct tv_slot *slot)
+{
+    tv_text_rele(slot->name);
+    free(slot);
+}
+
+static inline void rig_free_gone(struct rig *rig)
+{
+    while (rig->gone) {
+        struct tv_slot *slot = rig->gone;
+
+        rig->gone = slot->link.next ? TV_CONTAINER(slot->link.next, struct tv_slot, link) : NULL;
+        rig_free_slot(slot);
+    }
+}
+
+/* Slots that a test has left in place too. */
+static inline void rig_free_slots(struct rig *rig)
+{
+    const struct tv_map *slots = &rig->core.controller.slots;
+
+    rig_free_gone(rig);
+    for (uint64_t i = 0; i < slots->used; i++) {
+        struct tv_map_link *link = tv_map_bucket(slots, i);
+
+        while (link) {
+            struct tv_map_link *next = link->next;
+
+            rig_free_slot(TV_CONTAINER(link, struct tv_slot, by_name));
+            link = next;
+        }
+    }
+}
+
 static inline void rig_fini(struct rig *rig)
 {
     for (int i = 0; i < 2; i++)
         tv_text_rele(rig->spare[i]);
+    rig_free_slots(rig);
     tv_core_fini(&rig->core, free);
 }
 
@@ -96,7 +132,10 @@ static inline size_t rig_put_event(const struct tv_event *event, char *out, size
 
 static inline size_t rig_put_act(const struct tv_act *act, char *out, size_t room)
 {
-    static const char *const acts[] = {"cancel", "timeout", "settle", "forget"};
+    static const char *const acts[] = {
+        [TV_ACT_CANCEL] = "cancel",   [TV_ACT_TIMEOUT] = "timeout", [TV_ACT_SETTLE] = "settle",
+        [TV_ACT_FORGET] = "forget",   [TV_ACT_DECIDED] = "decided", [TV_ACT_SLOT] = "slot",
+    };
     static const char *const reasons[] = {
 #define X(name, text) " " text,
         TV_CANCEL_REASONS(X)
@@ -111,7 +150,9 @@ static inline size_t rig_put_act(const struct tv_act *act, char *out, size_t roo
                        : act->kind == TV_ACT_SETTLE ? outcomes[act->actor->outcome]
                                                     : "";
 
-    return (size_t)snprintf(out, room, "%s %s%s", acts[act->kind], act->actor->name->bytes, more);
+    const struct tv_text *name = act->actor ? act->actor->name : act->slot->name;
+
+    return (size_t)snprintf(out, room, "%s %s%s", acts[act->kind], name->bytes, more);
 }
 
 static inline const char *rig_effects(struct rig *rig)
@@ -140,16 +181,38 @@ static inline const char *rig_effects(struct rig *rig)
 
 /* ---- stepping ------------------------------------------------------------------------------ */
 
+/* Slots that are gone, in the order they went. */
+static inline void rig_note_gone(struct rig *rig)
+{
+    const struct tv_effects *fx = &rig->core.fx;
+    struct tv_slot *last = NULL;
+
+    for (uint32_t i = 0; i < fx->acts; i++) {
+        struct tv_slot *slot = fx->act[i].slot;
+
+        if (fx->act[i].kind != TV_ACT_SLOT)
+            continue;
+        slot->link.next = NULL;
+        if (last)
+            last->link.next = &slot->link;
+        else
+            rig->gone = slot;
+        last = slot;
+    }
+}
+
 static inline enum tv_step rig_step(struct rig *rig, tv_ns now, struct tv_input *in)
 {
     enum tv_step answer;
     const char *wrong;
 
+    rig_free_gone(rig);
     while ((answer = tv_core_step(&rig->core, now, in)) == TV_STEP_SHORT) {
         size_t size = tv_core_shortage(&rig->core);
 
         CHECK(tv_core_give(&rig->core, malloc(size), size) == NULL);
     }
+    rig_note_gone(rig);
     wrong = answer == TV_STEP_BROKEN ? NULL : tv_core_check(&rig->core);
     if (wrong)
         check_failed(__FILE__, __LINE__, wrong);
@@ -194,6 +257,69 @@ static inline enum tv_step rig_reserve(struct rig *rig, struct task *task, const
 
     rig_task(rig, task, name, RIG_OPTIONS);
     return rig_step(rig, rig->core.now, &in);
+}
+
+/* A fresh record, for a SUBMIT to bring. */
+static inline struct tv_slot *rig_new_slot(const char *name)
+{
+    struct tv_slot *slot = malloc(sizeof *slot);
+
+    CHECK(slot);
+    tv_slot_init(slot, tv_text_new(name, strlen(name)));
+    return slot;
+}
+
+/* A task to a slot. The record of the slot is the rig's. */
+static inline enum tv_step rig_submit_as(struct rig *rig, tv_ns now, struct task *task,
+                                         const char *slot, enum tv_admission admission, bool wait)
+{
+    struct tv_input in = {.kind = TV_IN_SUBMIT,
+                          .actor = &task->actor,
+                          .slot = rig_new_slot(slot),
+                          .admission = admission,
+                          .wait = wait};
+    enum tv_step answer;
+
+    answer = rig_step(rig, now, &in);
+    if (in.slot)
+        rig_free_slot(in.slot);
+    return answer;
+}
+
+static inline enum tv_step rig_submit(struct rig *rig, tv_ns now, struct task *task,
+                                      const char *name, const char *slot,
+                                      enum tv_admission admission)
+{
+    rig_task(rig, task, name, RIG_OPTIONS);
+    return rig_submit_as(rig, now, task, slot, admission, false);
+}
+
+/* As rig_submit, by a caller that would wait for room. */
+static inline enum tv_step rig_submit_waiting(struct rig *rig, tv_ns now, struct task *task,
+                                              const char *name, const char *slot,
+                                              enum tv_admission admission)
+{
+    rig_task(rig, task, name, RIG_OPTIONS);
+    return rig_submit_as(rig, now, task, slot, admission, true);
+}
+
+static inline enum tv_step rig_withdraw(struct rig *rig, tv_ns now, struct task *task)
+{
+    struct tv_input in = {.kind = TV_IN_WITHDRAW, .actor = &task->actor};
+
+    return rig_step(rig, now, &in);
+}
+
+/* How many were asked to leave. */
+static inline uint64_t rig_cancel_slot(struct rig *rig, tv_ns now, const char *slot, bool purge)
+{
+    struct tv_input in = {
+        .kind = TV_IN_CANCEL_SLOT, .name = tv_text_new(slot, strlen(slot)), .purge = purge};
+
+    if (rig_step(rig, now, &in) != TV_STEP_OK)
+        CHECK_EQ(in.count, 0);
+    tv_text_rele(in.name);
+    return in.count;
 }
 
 /* Which task a worker got; NULL: none. */

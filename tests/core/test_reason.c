@@ -40,7 +40,7 @@ static void each_reason_has_its_text(void)
     CHECK_REASON("", .kind = TV_REASON_NONE);
     CHECK_REASON("execution failed: boom", .kind = TV_REASON_ERROR, .error = fail);
     CHECK_REASON("max_retries_exceeded(2/3): execution failed: boom", .kind = TV_REASON_RETRIES,
-                 .failures = 2, .max = 3, .error = fail);
+                 .count = 2, .limit = 3, .error = fail);
     CHECK_REASON("policy_exhausted_success", .kind = TV_REASON_SUCCESS);
     CHECK_REASON("already_exists", .kind = TV_REASON_ALREADY_EXISTS);
     CHECK_REASON("task_not_found", .kind = TV_REASON_NOT_FOUND);
@@ -52,7 +52,7 @@ static void each_reason_has_its_text(void)
 static void the_numbers_of_a_reason_may_be_the_largest(void)
 {
     CHECK_REASON("max_retries_exceeded(4294967295/4294967295): context canceled",
-                 .kind = TV_REASON_RETRIES, .failures = UINT32_MAX, .max = UINT32_MAX,
+                 .kind = TV_REASON_RETRIES, .count = UINT32_MAX, .limit = UINT32_MAX,
                  .error = {.kind = TV_ERROR_CANCELED});
 }
 

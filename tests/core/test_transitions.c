@@ -8,7 +8,7 @@
 #define BUG (-1)
 
 static struct rig rig;
-static struct task a, other;
+static struct task a, other, third;
 
 /* ---- the actor ----------------------------------------------------------------------------- */
 
@@ -21,6 +21,9 @@ static const struct {
     enum tv_actor_state to;
 } actor_moves[] = {
     {TV_ACTOR_RESERVED, TV_ACCEPT, TV_ACTOR_READY},
+    {TV_ACTOR_ROOM, TV_ACCEPT, TV_ACTOR_READY},
+    {TV_ACTOR_QUEUED, TV_ACCEPT, TV_ACTOR_READY},
+    {TV_ACTOR_QUEUED, TV_LEAVE, TV_ACTOR_DONE},
     {TV_ACTOR_PERMIT, TV_GRANT, TV_ACTOR_READY},
     {TV_ACTOR_PERMIT, TV_LEAVE, TV_ACTOR_DONE},
     {TV_ACTOR_READY, TV_TAKE, TV_ACTOR_RUNNING},
@@ -76,19 +79,32 @@ static void bring_running_to(enum tv_actor_state state)
         rig_end(&rig, 0, &a, TV_ERROR_NONE, NULL);
 }
 
+/* "other" owns the slot; in ROOM the only place in a queue is "third"'s. */
+static void submit_to(enum tv_actor_state state)
+{
+    rig_submit(&rig, 0, &other, "other", "s", TV_ADMISSION_QUEUE);
+    if (state == TV_ACTOR_ROOM)
+        rig_submit(&rig, 0, &third, "third", "s", TV_ADMISSION_QUEUE);
+    rig_submit_waiting(&rig, 0, &a, "a", "s", TV_ADMISSION_QUEUE);
+}
+
 /* A world in which task "a" is in `state`. With PERMIT another one has the only permit. */
 static void bring_to(enum tv_actor_state state)
 {
     static struct tv_list batch;
 
     rig_init(&rig, (struct tv_core_config){.defaults = RIG_OPTIONS,
-                                           .max_concurrent = state == TV_ACTOR_PERMIT});
-    other.actor.name = NULL;
+                                           .max_concurrent = state == TV_ACTOR_PERMIT,
+                                           .queue_capacity = 1,
+                                           .max_slot_queue = 5});
+    other.actor.name = third.actor.name = NULL;
     if (state == TV_ACTOR_PERMIT)
         rig_add(&rig, 0, &other, "other", RIG_OPTIONS);
     if (state == TV_ACTOR_RESERVED) {
         tv_list_init(&batch);
         rig_reserve(&rig, &a, "a", &batch);
+    } else if (state == TV_ACTOR_ROOM || state == TV_ACTOR_QUEUED) {
+        submit_to(state);
     } else {
         rig_add(&rig, 0, &a, "a", options_for(state));
         if (state > TV_ACTOR_READY)
@@ -103,6 +119,8 @@ static void leave_world(void)
     rig_free(&a);
     if (other.actor.name)
         rig_free(&other);
+    if (third.actor.name)
+        rig_free(&third);
 }
 
 /* Where the stimulus leads: a state, or BUG. */
@@ -147,6 +165,8 @@ static void what_a_state_looks_like_from_outside(void)
         bool alive;
     } seen[] = {
         [TV_ACTOR_RESERVED] = {TV_TASK_WAITING, false},
+        [TV_ACTOR_ROOM] = {TV_TASK_QUEUED, false},
+        [TV_ACTOR_QUEUED] = {TV_TASK_QUEUED, false},
         [TV_ACTOR_PERMIT] = {TV_TASK_WAITING, false},
         [TV_ACTOR_READY] = {TV_TASK_WAITING, false},
         [TV_ACTOR_RUNNING] = {TV_TASK_RUNNING, true},

@@ -8,7 +8,7 @@ static struct gate gate = GATE;
 
 struct waiting {
     struct helper helper;
-    enum { TASK, GONE, JOIN, CLOSED, RUN, STREAM } call;
+    enum { TASK, GONE, JOIN, CLOSED, RUN, STREAM, ROOM } call;
     struct tv_supervisor *supervisor;
     struct tv_task *task;
     struct tv_stream *stream;
@@ -50,6 +50,9 @@ static void *wait_there(void *arg)
         break;
     case STREAM:
         waiting->got = next(waiting->stream);
+        break;
+    case ROOM:
+        waiting->got = tv_submit_wait(waiting->task, TV_NEVER);
         break;
     }
     return NULL;
@@ -96,6 +99,40 @@ static void a_failed_check_wakes_everybody_and_every_call_is_told(void)
     tv_task_rele(ended);
 }
 
+/* A task that waits in a queue, or for room in one, has no name in the registry. */
+static void a_failed_check_wakes_who_waits_for_a_slot(void)
+{
+    const struct tv_config config = {.defaults = TV_OPTIONS_DEFAULT,
+                                     .bus_capacity = 1,
+                                     .queue_capacity = 1,
+                                     .max_slot_queue = 5};
+    static struct gate slot_gate = GATE;
+    struct tv_supervisor *s = serve(&config);
+    struct tv_request request = {.spec = SPEC(await_gate, &slot_gate), .name = text("a")};
+    struct tv_task *ended = add(s, "ended", &returning), *task[3];
+    struct waiting waiting[2];
+
+    CHECK_EQ(tv_task_wait_gone(ended, TV_NEVER), TV_OK);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(tv_submit(s, &request, request.name, TV_ADMISSION_QUEUE, true, &task[i]),
+                 i < 2 ? TV_OK : TV_WAITS);
+    EVENTUALLY(is_alive(s, "a"));
+    for (int i = 0; i < 2; i++) {
+        waiting[i] = (struct waiting){.task = task[i + 1], .call = i ? ROOM : TASK};
+        waiting[i].helper = helper_start(wait_there, &waiting[i]);
+        EVENTUALLY(is_asleep(atomic_load(&waiting[i].thread)));
+    }
+    break_it(s, ended);
+    for (int i = 0; i < 2; i++) {
+        helper_join(waiting[i].helper);
+        CHECK_EQ(waiting[i].got, TV_BROKEN);
+    }
+    gate_open(&slot_gate);
+    EVENTUALLY(threads_named("taskvisor-timer") == 0);
+    tv_text_rele(request.name);
+    tv_task_rele(ended);
+}
+
 static void the_end_of_the_process_does_not_wait_for_it(void)
 {
     struct tv_supervisor *s = serve(NULL);
@@ -113,6 +150,7 @@ int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
         TEST(a_failed_check_wakes_everybody_and_every_call_is_told),
+        TEST(a_failed_check_wakes_who_waits_for_a_slot),
         TEST(the_end_of_the_process_does_not_wait_for_it),
     };
 

@@ -10,12 +10,15 @@
 
 enum batch_state { BATCH_FREE, BATCH_OPEN, BATCH_UNDONE, BATCH_COMMITTED };
 
+#define KINDS (TV_IN_CANCEL_SLOT + 1)
+
 struct chance {
     struct tv_prng prng;
     struct tv_core_config config;
     bool big;                            /* hundreds of tasks: slices */
-    uint32_t weight[TV_IN_DRAINED + 1];
+    uint32_t weight[KINDS];
     uint32_t names;                      /* how many there are; big: each is new */
+    uint32_t slots;                      /* how many there are */
     uint32_t still;                      /* of 16: how often time stands */
     uint32_t moves, ends_at;             /* made; from then on a shutdown may come */
     uint32_t last;                       /* the move after which all is brought to its end */
@@ -61,10 +64,11 @@ static void draw_weights(struct chance *chance)
     static const uint32_t usual[] = {
         [TV_IN_TICK] = 2,  [TV_IN_ADD] = 8,    [TV_IN_RESERVE] = 3,  [TV_IN_UNRESERVE] = 0,
         [TV_IN_COMMIT] = 1, [TV_IN_LEAVE] = 4, [TV_IN_TAKE] = 10,    [TV_IN_RESULT] = 10,
-        [TV_IN_FINISH] = 1, [TV_IN_SHUTDOWN] = 2, [TV_IN_DRAINED] = 2,
+        [TV_IN_FINISH] = 1, [TV_IN_SHUTDOWN] = 2, [TV_IN_DRAINED] = 2, [TV_IN_SUBMIT] = 8,
+        [TV_IN_WITHDRAW] = 1, [TV_IN_CANCEL_SLOT] = 1,
     };
 
-    for (size_t kind = 0; kind <= TV_IN_DRAINED; kind++)
+    for (size_t kind = 0; kind < KINDS; kind++)
         chance->weight[kind] = usual[kind] * (uint32_t)below(chance, 6);
     chance->weight[TV_IN_ADD] += 4;
     chance->weight[TV_IN_TAKE] += 4;
@@ -73,6 +77,16 @@ static void draw_weights(struct chance *chance)
     chance->weight[TV_IN_LEAVE] /= 8;
     chance->weight[TV_IN_ADD] *= 4;
     chance->weight[TV_IN_TAKE] *= 4;
+    chance->weight[TV_IN_SUBMIT] *= 4;
+}
+
+static void draw_controller(struct chance *chance)
+{
+    static const uint64_t capacities[] = {1, 1, 2, 3, 5, 20}, queues[] = {0, 1, 2, 3, 100};
+
+    chance->slots = 1 + (uint32_t)below(chance, chance->big ? 2 : 4);
+    chance->config.queue_capacity = chance->big ? 2000 : capacities[below(chance, 6)];
+    chance->config.max_slot_queue = chance->big ? 1000 : queues[below(chance, 5)];
 }
 
 struct chance *chance_new(uint64_t seed)
@@ -89,6 +103,7 @@ struct chance *chance_new(uint64_t seed)
         .seed = tv_prng_next(&chance->prng),
         .subscriber_grace_ns = (tv_ns)below(chance, 10),
     };
+    draw_controller(chance);
     draw_options(chance, &chance->config.defaults);
     chance->config.defaults.inherits = 0;
     draw_weights(chance);
@@ -145,6 +160,16 @@ static bool is_anybody(const struct record *record)
 {
     (void)record;
     return true;
+}
+
+static bool is_in_line(const struct record *record)
+{
+    return record->in_line;
+}
+
+static bool is_submission(const struct record *record)
+{
+    return record->slot[0];
 }
 
 /* A random task for which `is` holds, or NULL. */
@@ -251,6 +276,39 @@ static bool draw_shutdown(struct chance *chance, struct move *move)
     return chance->moves >= chance->ends_at;
 }
 
+static void draw_slot(struct chance *chance, struct move *move)
+{
+    snprintf(move->slot, sizeof move->slot, "s%u", (unsigned)below(chance, chance->slots));
+}
+
+static void draw_submit(struct chance *chance, struct move *move)
+{
+    draw_slot(chance, move);
+    draw_name(chance, move);
+    draw_options(chance, &move->options);
+    move->admission = (enum tv_admission)below(chance, 3);
+    if (chance->big && !one_in(chance, 50))
+        move->admission = TV_ADMISSION_QUEUE;
+    move->wait = one_in(chance, 2);
+}
+
+/* One that stands in line, or has been decided meanwhile. */
+static bool draw_withdraw(struct chance *chance, const struct world *world, struct move *move)
+{
+    struct record *record = any(chance, world, one_in(chance, 5) ? is_submission : is_in_line);
+
+    if (record)
+        move->id = record->actor.id;
+    return record;
+}
+
+static bool draw_cancel_slot(struct chance *chance, struct move *move)
+{
+    draw_slot(chance, move);
+    move->purge = one_in(chance, 2);
+    return !chance->big || one_in(chance, 4);
+}
+
 /* Fills in the rest of a move of its kind. False: there is none such now. */
 static bool draw_rest(struct chance *chance, const struct world *world, struct move *move)
 {
@@ -273,6 +331,13 @@ static bool draw_rest(struct chance *chance, const struct world *world, struct m
         return chance->moves >= chance->ends_at;
     case TV_IN_SHUTDOWN:
         return draw_shutdown(chance, move);
+    case TV_IN_SUBMIT:
+        draw_submit(chance, move);
+        return true;
+    case TV_IN_WITHDRAW:
+        return draw_withdraw(chance, world, move);
+    case TV_IN_CANCEL_SLOT:
+        return draw_cancel_slot(chance, move);
     case TV_IN_TICK:
     case TV_IN_TAKE:
     case TV_IN_DRAINED:
@@ -287,7 +352,7 @@ static enum tv_input_kind draw_kind(struct chance *chance)
     uint64_t all = 0, at;
     size_t kind = 0;
 
-    for (size_t i = 0; i <= TV_IN_DRAINED; i++)
+    for (size_t i = 0; i < KINDS; i++)
         all += chance->weight[i];
     for (at = below(chance, all); at >= chance->weight[kind]; kind++)
         at -= chance->weight[kind];

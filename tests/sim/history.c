@@ -274,8 +274,12 @@ static void judge_other(struct world *world, const struct tv_event *event)
         world->decided = true;
     } else {
         SIM_EXPECT(world, removal || addition, "18 an event of no task");
-        SIM_EXPECT(world, world->move && world->move->kind == (addition ? TV_IN_ADD : TV_IN_LEAVE),
-                   "18 a refusal of nothing");
+        if (addition && !(world->move && world->move->kind == TV_IN_ADD))
+            world->refused = true;
+        else
+            SIM_EXPECT(world,
+                       world->move && world->move->kind == (addition ? TV_IN_ADD : TV_IN_LEAVE),
+                       "18 a refusal of nothing");
     }
 }
 
@@ -310,7 +314,7 @@ static bool is_true_outcome(const struct record *record)
     case TV_OUTCOME_ABANDONED:
         return past->token_cancelled && record->in_flight;
     case TV_OUTCOME_REJECTED:
-        break;
+        return past->rejected && past->rejection == actor->reason;
     }
     return false;
 }
@@ -323,7 +327,8 @@ static void judge_settle(struct world *world, struct record *record)
     EXPECT(!past->settled, "17 a second outcome");
     EXPECT(is_true_outcome(record), "17 an outcome that did not happen");
     EXPECT(record->actor.attempt == past->attempts, "7 an outcome of other attempts");
-    EXPECT(abandoned || past->phase == PHASE_GONE, "17 an outcome before the end");
+    EXPECT(abandoned || past->phase == (past->rejected ? PHASE_NEW : PHASE_GONE),
+           "17 an outcome before the end");
     EXPECT(abandoned || tv_registry_by_name(&world->core.registry, record->actor.name) !=
                             &record->actor,
            "17 an outcome while its name is taken");
@@ -332,8 +337,12 @@ static void judge_settle(struct world *world, struct record *record)
 
 static void judge_act(struct world *world, const struct tv_act *act)
 {
-    struct record *record = record_of(act->actor);
+    struct record *record;
 
+    if (act->kind == TV_ACT_SLOT)
+        return;
+    slots_judge_act(world, act);
+    record = record_of(act->actor);
     switch (act->kind) {
     case TV_ACT_CANCEL:
         judge_cancel(world, record);
@@ -348,6 +357,9 @@ static void judge_act(struct world *world, const struct tv_act *act)
         EXPECT(record->history.settled, "17 a task is forgotten without an outcome");
         EXPECT(!record->history.forgotten, "17 a task is forgotten twice");
         record->history.forgotten = true;
+        break;
+    case TV_ACT_DECIDED:
+    case TV_ACT_SLOT:
         break;
     }
 }
@@ -368,13 +380,20 @@ void history_judge(struct world *world)
             continue;
         }
         SIM_EXPECT(world, world_record(world, event->id), "1 an event of an unknown task");
+        if (event->kind >= TV_EVENT_CONTROLLER_REJECTED) {
+            slots_judge(world, event);
+            continue;
+        }
         if (event->kind == TV_EVENT_TASK_ADDED)
             note_acceptance(world, world_record(world, event->id));
         judge_task(world, world_record(world, event->id), event);
+        if (world_record(world, event->id)->slot[0])
+            slots_judge_task(world, world_record(world, event->id), event);
     }
     for (uint32_t i = 0; i < fx->acts; i++)
         judge_act(world, &fx->act[i]);
     world->decided |= tv_shutdown_is_decided(&world->core);
+    slots_judged(world);
     SIM_EXPECT(world, max == 0 || world->in_flight <= max, "8 too many bodies at a time");
 }
 

@@ -63,7 +63,8 @@ static void play(struct chance *chance, FILE *trace)
         chance_played(chance, &move, played);
         if (twin) {
             other = world_play(&mute, &move);
-            SIM_EXPECT(&world, other.answer == played.answer && other.id == played.id,
+            SIM_EXPECT(&world, other.answer == played.answer && other.id == played.id &&
+                           other.count == played.count,
                        "5 where nobody listens the answer is another one");
             if (n % COMPARE_EVERY == 0)
                 compare();
@@ -179,9 +180,18 @@ static const char *impossible(const struct move *move)
         return "no body of this task is running";
     if (move->kind == TV_IN_UNRESERVE && !(record && record->actor.state == TV_ACTOR_RESERVED))
         return "this task is not reserved";
+    if (move->kind == TV_IN_WITHDRAW && !(record && record->slot[0]))
+        return "this is no submission that was taken";
+    if (move->kind == TV_IN_SUBMIT && world.core.config.queue_capacity == 0)
+        return "there is no controller";
     if (by_handle && !record)
         return "nobody has a handle of this task";
     return NULL;
+}
+
+static bool brings_task(enum tv_input_kind kind)
+{
+    return kind == TV_IN_ADD || kind == TV_IN_RESERVE || kind == TV_IN_SUBMIT;
 }
 
 /* There is a handle of every task, so that it can be asked to leave at any time. */
@@ -197,7 +207,7 @@ static const char *replay_line(char *line)
     if (wrong || empty)
         return wrong;
     played = world_play(&world, &move);
-    if ((move.kind == TV_IN_ADD || move.kind == TV_IN_RESERVE) && played.answer == TV_STEP_OK)
+    if (brings_task(move.kind) && world_record(&world, played.id))
         world_hold(&world, played.id);
     world_pump(&world);
     show_line(&world, played, true, stdout);

@@ -11,6 +11,8 @@
  *     12 reserve 0 b ...   12 commit 0   12 unreserve 2       12 result 1 none | canceled | stray
  *     12 leave name a remove   12 leave id 1 cancel           12 leave handle 1 remove
  *     12 tick   12 take   12 finish   12 drained              12 shutdown 5 [quiet]
+ *     12 submit s replace wait a restart=always ...           12 withdraw 2
+ *     12 submit s queue try a ...                             12 cancel_slot s purge | owner
  *
  * The text of a failure stands between two bars and may hold blanks: `result 1 fail |no luck|`.
  */
@@ -27,6 +29,14 @@ static const char *const jitters[] = {
 #undef X
 };
 
+static const char *const admissions[] = {
+#define X(name, text) text,
+    TV_ADMISSIONS(X)
+#undef X
+};
+
+static const char *const patience[] = {"try", "wait"};
+static const char *const extents[] = {"owner", "purge"};
 static const char *const errors[] = {"none", "fail", "fatal", "canceled"};
 static const char *const targets[] = {"name", "id", "handle"};
 static const char *const styles[] = {"remove", "cancel"};
@@ -35,7 +45,8 @@ static const char *const kinds[] = {
     [TV_IN_TICK] = "tick",           [TV_IN_ADD] = "add",       [TV_IN_RESERVE] = "reserve",
     [TV_IN_UNRESERVE] = "unreserve", [TV_IN_COMMIT] = "commit", [TV_IN_LEAVE] = "leave",
     [TV_IN_TAKE] = "take",           [TV_IN_RESULT] = "result", [TV_IN_FINISH] = "finish",
-    [TV_IN_SHUTDOWN] = "shutdown",   [TV_IN_DRAINED] = "drained",
+    [TV_IN_SHUTDOWN] = "shutdown",   [TV_IN_DRAINED] = "drained", [TV_IN_SUBMIT] = "submit",
+    [TV_IN_WITHDRAW] = "withdraw",   [TV_IN_CANCEL_SLOT] = "cancel_slot",
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -73,15 +84,24 @@ static void write_leave(const struct move *move, FILE *out)
     fprintf(out, " %s", styles[move->style]);
 }
 
+static bool brings_task(const struct move *move)
+{
+    return move->kind == TV_IN_ADD || move->kind == TV_IN_RESERVE || move->kind == TV_IN_SUBMIT;
+}
+
 void move_write(const struct move *move, FILE *out)
 {
     fprintf(out, "%" PRId64 " %s", move->now, kinds[move->kind]);
     if (move->kind == TV_IN_RESERVE || move->kind == TV_IN_COMMIT)
         fprintf(out, " %" PRIu32, move->batch);
-    if (move->kind == TV_IN_ADD || move->kind == TV_IN_RESERVE) {
+    if (move->kind == TV_IN_SUBMIT)
+        fprintf(out, " %s %s %s", move->slot, admissions[move->admission], patience[move->wait]);
+    if (brings_task(move)) {
         fprintf(out, " %s", move->name);
         write_options(&move->options, out);
-    } else if (move->kind == TV_IN_UNRESERVE) {
+    } else if (move->kind == TV_IN_CANCEL_SLOT) {
+        fprintf(out, " %s %s", move->slot, extents[move->purge]);
+    } else if (move->kind == TV_IN_UNRESERVE || move->kind == TV_IN_WITHDRAW) {
         fprintf(out, " %" PRIu64, move->id);
     } else if (move->kind == TV_IN_LEAVE) {
         write_leave(move, out);
@@ -95,8 +115,10 @@ void move_write(const struct move *move, FILE *out)
 void config_write(const struct tv_core_config *config, FILE *out)
 {
     fprintf(out,
-            "config max_concurrent=%" PRIu64 " seed=%" PRIu64 " subscriber_grace=%" PRId64,
-            config->max_concurrent, config->seed, config->subscriber_grace_ns);
+            "config max_concurrent=%" PRIu64 " seed=%" PRIu64 " subscriber_grace=%" PRId64
+            " queue_capacity=%" PRIu64 " max_slot_queue=%" PRIu64,
+            config->max_concurrent, config->seed, config->subscriber_grace_ns,
+            config->queue_capacity, config->max_slot_queue);
     write_options(&config->defaults, out);
 }
 
@@ -194,14 +216,49 @@ static const char *read_options(char **line, struct tv_options *options)
     return NULL;
 }
 
-static const char *read_task(char **line, struct move *move)
+static const char *read_name(char **line, char out[SIM_NAME])
 {
     const char *name = word(line);
 
     if (!name || strlen(name) >= SIM_NAME)
         return "a name of 1 to 23 bytes is missing";
-    strcpy(move->name, name);
-    return read_options(line, &move->options);
+    strcpy(out, name);
+    return NULL;
+}
+
+static const char *read_task(char **line, struct move *move)
+{
+    const char *wrong = read_name(line, move->name);
+
+    return wrong ? wrong : read_options(line, &move->options);
+}
+
+static const char *read_submit(char **line, struct move *move)
+{
+    const char *wrong = read_name(line, move->slot);
+    int64_t admission, wait;
+
+    if (wrong)
+        return wrong;
+    if (!name_in(admissions, COUNT(admissions), word(line), &admission) ||
+        !name_in(patience, COUNT(patience), word(line), &wait))
+        return "submit: queue, replace or drop_if_running, then try or wait";
+    move->admission = (enum tv_admission)admission;
+    move->wait = wait == 1;
+    return read_task(line, move);
+}
+
+static const char *read_cancel_slot(char **line, struct move *move)
+{
+    const char *wrong = read_name(line, move->slot);
+    int64_t extent;
+
+    if (wrong)
+        return wrong;
+    if (!name_in(extents, COUNT(extents), word(line), &extent))
+        return "cancel_slot: owner or purge";
+    move->purge = extent == 1;
+    return NULL;
 }
 
 static const char *read_batch(char **line, struct move *move)
@@ -227,20 +284,14 @@ static const char *read_id(char **line, struct move *move)
 static const char *read_leave(char **line, struct move *move)
 {
     int64_t target, style;
-    const char *which;
+    const char *wrong;
 
     if (!name_in(targets, COUNT(targets), word(line), &target))
         return "leave: name, id or handle";
     move->target = (enum sim_target)target;
-    if (move->target != SIM_BY_NAME) {
-        if (read_id(line, move))
-            return "an id is missing";
-    } else {
-        which = word(line);
-        if (!which || strlen(which) >= SIM_NAME)
-            return "a name of 1 to 23 bytes is missing";
-        strcpy(move->name, which);
-    }
+    wrong = move->target == SIM_BY_NAME ? read_name(line, move->name) : read_id(line, move);
+    if (wrong)
+        return wrong;
     if (!name_in(styles, COUNT(styles), word(line), &style))
         return "leave: remove or cancel";
     move->style = (enum tv_leave_style)style;
@@ -303,8 +354,12 @@ static const char *read_rest(char **line, struct move *move)
         wrong = read_batch(line, move);
     if (!wrong && (move->kind == TV_IN_ADD || move->kind == TV_IN_RESERVE))
         return read_task(line, move);
-    if (move->kind == TV_IN_UNRESERVE)
+    if (move->kind == TV_IN_UNRESERVE || move->kind == TV_IN_WITHDRAW)
         return read_id(line, move);
+    if (move->kind == TV_IN_SUBMIT)
+        return read_submit(line, move);
+    if (move->kind == TV_IN_CANCEL_SLOT)
+        return read_cancel_slot(line, move);
     if (move->kind == TV_IN_LEAVE)
         return read_leave(line, move);
     if (move->kind == TV_IN_RESULT)
@@ -333,8 +388,9 @@ const char *move_read(char *line, struct move *move, bool *empty)
 const char *config_read(char *line, struct tv_core_config *config)
 {
     const char *first = word(&line);
-    int64_t numbers[3] = {0, 0, 0};
-    static const char *const keys[] = {"max_concurrent", "seed", "subscriber_grace"};
+    static const char *const keys[] = {"max_concurrent", "seed", "subscriber_grace",
+                                       "queue_capacity", "max_slot_queue"};
+    int64_t numbers[COUNT(keys)] = {0};
 
     *config = (struct tv_core_config){.max_concurrent = 0};
     if (!first || strcmp(first, "config") != 0)
@@ -343,10 +399,13 @@ const char *config_read(char *line, struct tv_core_config *config)
         char *key = word(&line), *value = key ? value_of(key) : NULL;
 
         if (!value || strcmp(key, keys[i]) != 0 || !number(value, &numbers[i]))
-            return "config: max_concurrent=, seed=, subscriber_grace=, then options";
+            return "config: max_concurrent=, seed=, subscriber_grace=, queue_capacity=, "
+                   "max_slot_queue=, then options";
     }
     config->max_concurrent = (uint64_t)numbers[0];
     config->seed = (uint64_t)numbers[1];
     config->subscriber_grace_ns = numbers[2];
+    config->queue_capacity = (uint64_t)numbers[3];
+    config->max_slot_queue = (uint64_t)numbers[4];
     return read_options(&line, &config->defaults);
 }

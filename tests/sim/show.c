@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 static char *events_text, *acts_text;
 static size_t events_size, acts_size;
@@ -38,6 +39,12 @@ static const char *const actor_names[] = {
 #undef X
 };
 
+static const char *const status_names[] = {
+#define X(name, text) text,
+    TV_SLOT_STATUSES(X)
+#undef X
+};
+
 static const char *const shutdown_names[] = {
 #define X(name) #name,
     TV_SHUTDOWN_STATES(X)
@@ -49,6 +56,7 @@ static const char *const answers[] = {
     [TV_STEP_SHORT] = "short",     [TV_STEP_EXISTS] = "exists",
     [TV_STEP_CLOSED] = "closed",   [TV_STEP_UNKNOWN] = "unknown",
     [TV_STEP_ALREADY] = "already", [TV_STEP_BROKEN] = "broken",
+    [TV_STEP_FULL] = "full",       [TV_STEP_WAIT] = "wait",
 };
 
 static const char *const verdicts[] = {"none", "stopped", "exceeded"};
@@ -149,10 +157,17 @@ void show_act(FILE *out, const struct tv_act *act)
         [TV_ACT_TIMEOUT] = "timeout",
         [TV_ACT_SETTLE] = "settle",
         [TV_ACT_FORGET] = "forget",
+        [TV_ACT_DECIDED] = "decided",
+        [TV_ACT_SLOT] = "slot",
     };
 
     comma(out);
-    fprintf(out, "{\"kind\": \"%s\", \"id\": %" PRIu64, names[act->kind], act->actor->id);
+    fprintf(out, "{\"kind\": \"%s\", ", names[act->kind]);
+    if (act->kind == TV_ACT_SLOT) {
+        fprintf(out, "\"slot\": \"%s\"}", act->slot->name->bytes);
+        return;
+    }
+    fprintf(out, "\"id\": %" PRIu64, act->actor->id);
     if (act->kind == TV_ACT_CANCEL)
         fprintf(out, ", \"why\": \"%s\"", cancel_names[act->actor->cancel_reason]);
     if (act->kind == TV_ACT_SETTLE)
@@ -212,6 +227,43 @@ static void put_tasks(FILE *out, const struct world *world)
     fputc(']', out);
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct tv_slot *x = *(const struct tv_slot *const *)a;
+    const struct tv_slot *y = *(const struct tv_slot *const *)b;
+
+    return strcmp(x->name->bytes, y->name->bytes);
+}
+
+static void put_slot(FILE *out, const struct tv_slot *slot)
+{
+    fprintf(out, "{\"name\": \"%s\", \"status\": \"%s\", \"owner\": %" PRIu64
+                 ", \"since\": %" PRId64,
+            slot->name->bytes, status_names[tv_slot_status(slot)], slot->owner->id,
+            slot->since_ns);
+    put_ids(out, "waiting", &slot->queue);
+    fputc('}', out);
+}
+
+/* Settled ones, in the order of their names. */
+static void put_slots(FILE *out, const struct tv_map *slots)
+{
+    const struct tv_slot *sorted[SIM_SLOTS];
+    size_t count = 0;
+
+    for (uint64_t i = 0; i < slots->used; i++)
+        for (struct tv_map_link *link = tv_map_bucket(slots, i); link && count < SIM_SLOTS;
+             link = link->next)
+            sorted[count++] = TV_CONTAINER(link, struct tv_slot, by_name);
+    qsort(sorted, count, sizeof *sorted, by_name);
+    fputs(", \"slots\": [", out);
+    for (size_t i = 0; i < count; i++) {
+        fputs(i ? ", " : "", out);
+        put_slot(out, sorted[i]);
+    }
+    fputc(']', out);
+}
+
 static void put_state(FILE *out, const struct world *world)
 {
     const struct tv_core *core = &world->core;
@@ -220,6 +272,8 @@ static void put_state(FILE *out, const struct world *world)
     put_tasks(out, world);
     put_ids(out, "permit", &core->in[TV_ACTOR_PERMIT]);
     put_ids(out, "ready", &core->in[TV_ACTOR_READY]);
+    put_ids(out, "room", &core->in[TV_ACTOR_ROOM]);
+    put_slots(out, &core->controller.slots);
     fprintf(out, ", \"now\": %" PRId64 ", \"live\": %" PRIu64 ", \"running\": %" PRIu64, core->now,
             core->live, core->running);
     fprintf(out, ", \"shutdown\": \"%s\", \"verdict\": \"%s\", \"grace\": %" PRId64,
@@ -248,6 +302,8 @@ void show_line(struct world *world, struct played played, bool with_state, FILE 
     fprintf(out, "{\"answer\": \"%s\"", answers[played.answer]);
     if (played.id)
         fprintf(out, ", \"task\": %" PRIu64, played.id);
+    if (played.count)
+        fprintf(out, ", \"count\": %" PRIu64, played.count);
     fputs(", \"events\": [", out);
     fwrite(events_text, 1, events_size, out);
     fputs("], \"acts\": [", out);

@@ -7,11 +7,12 @@
  *     move.c      reads and writes a move as one line of text
  *     world.c     plays a move: steps the core, applies the effects as a runtime would
  *     history.c   judges the effects: the invariants that only a history can tell
+ *     slots.c     the same of slots, and their records, which the host owns
  *     show.c      writes effects and visible state as JSON
  *
  * A move is an input of the core that names tasks by their ids and batches by their numbers, so
  * that the same moves can be played in two worlds, written down and replayed. Ids count up from 1
- * with every ADD and RESERVE, refused ones too.
+ * with every ADD, RESERVE and SUBMIT, refused ones too.
  */
 #ifndef SIM_H
 #define SIM_H
@@ -31,11 +32,15 @@ enum sim_target { SIM_BY_NAME, SIM_BY_ID, SIM_BY_HANDLE };
 struct move {
     enum tv_input_kind kind;
     tv_ns now;
-    tv_id id;              /* UNRESERVE, RESULT, LEAVE by id or handle */
-    char name[SIM_NAME];   /* ADD, RESERVE, LEAVE by name */
+    tv_id id;              /* UNRESERVE, RESULT, WITHDRAW, LEAVE by id or handle */
+    char name[SIM_NAME];   /* ADD, RESERVE, SUBMIT, LEAVE by name */
+    char slot[SIM_NAME];   /* SUBMIT, CANCEL_SLOT */
+    enum tv_admission admission; /* SUBMIT */
+    bool wait;                   /* SUBMIT */
+    bool purge;                  /* CANCEL_SLOT */
     enum sim_target target;
     enum tv_leave_style style;
-    struct tv_options options; /* ADD, RESERVE */
+    struct tv_options options; /* ADD, RESERVE, SUBMIT */
     uint32_t batch;            /* RESERVE, COMMIT */
     enum tv_error_kind error;  /* RESULT */
     bool stray, has_exit_code, quiet;
@@ -88,6 +93,8 @@ struct history {
     bool attempt_failed, timed_out;
     bool body_canceled, body_fatal, body_returned; /* how the last body ended, by itself */
     bool settled, forgotten;
+    bool rejected;                  /* by the controller, for this reason */
+    enum tv_reason_kind rejection;
     enum tv_event_kind terminal; /* ACTOR_EXHAUSTED, ACTOR_DEAD; TASK_REMOVED: none */
     enum tv_reason_kind terminal_reason;
 };
@@ -102,9 +109,21 @@ struct record {
     bool in_flight;    /* a worker is in its body */
     bool returning;    /* the worker has left it and brings the result */
     bool forgotten;    /* the core has let go of it */
+    bool in_line;      /* its submitter waits for room */
+    char slot[SIM_NAME]; /* that it was submitted to; empty: none */
     uint32_t batch;    /* the one it was reserved for, + 1; 0: none */
 };
 
+/* A slot as its events tell. It stays when the slot is gone, empty. */
+struct slot_past {
+    char name[SIM_NAME];
+    tv_id owner; /* 0: none */
+    tv_id body;  /* whose body runs */
+    tv_id *queue;
+    size_t length, room;
+};
+
+#define SIM_SLOTS 8
 #define SIM_RECEIVER 32
 
 struct world {
@@ -125,6 +144,9 @@ struct world {
     tv_ns closing_ns;     /* when the shutdown was requested */
     uint64_t accepted;    /* tasks, counted here again */
     bool closing, decided, judged;
+    struct slot_past slot[SIM_SLOTS];
+    uint64_t slots;       /* records in the core's hands */
+    bool refused;         /* an add, and the submission it was for is not rejected yet */
     FILE *events, *acts;  /* NULL: nobody wants to see them */
     uint64_t chunks;      /* of memory given to the core */
     jmp_buf *door;        /* where sim_fail leaves to */
@@ -133,7 +155,8 @@ struct world {
 /* What a move brought. */
 struct played {
     enum tv_step answer;
-    tv_id id; /* TAKE, LEAVE: which task; ADD, RESERVE: its id; 0: none */
+    tv_id id; /* TAKE, LEAVE: which task; ADD, RESERVE, SUBMIT: its id; 0: none */
+    uint64_t count; /* CANCEL_SLOT */
 };
 
 /* `judged` worlds tell the history of their tasks; a mute one hears of no event and is not. */
@@ -181,6 +204,21 @@ void history_judge(struct world *world);
 
 /* After the answer to a move: nothing that was due earlier is left. */
 void history_answered(struct world *world, enum tv_step answer);
+
+/* A fresh record for a slot; the name's reference is given away. And its end, overwritten. */
+struct tv_slot *slots_new(struct world *world, struct tv_text *name);
+void slots_free(struct world *world, struct tv_slot *slot);
+
+/* An event of the controller; any event of a task that was submitted; any act of one. */
+void slots_judge(struct world *world, const struct tv_event *event);
+void slots_judge_task(struct world *world, struct record *record, const struct tv_event *event);
+void slots_judge_act(struct world *world, const struct tv_act *act);
+
+/* After a step: what waits is what the events say, in the order they say. */
+void slots_judged(struct world *world);
+
+/* Nothing is left. */
+void slots_fini(struct world *world);
 
 /* ---- showing ------------------------------------------------------------------------------- */
 

@@ -68,7 +68,10 @@ static struct record *new_record(struct world *world, const struct move *move)
         world->there = memory(world->there, world->ids_room * sizeof *world->there);
         world->by_id[0] = NULL;
     }
-    *record = (struct record){.options = move->options, .place = world->there_count};
+    *record = (struct record){.options = move->options,
+                              .place = world->there_count,
+                              .in_line = move->kind == TV_IN_SUBMIT && move->wait};
+    strcpy(record->slot, move->slot);
     record->history.terminal = TV_EVENT_TASK_REMOVED;
     tv_actor_init(&record->actor, ++world->ids, new_text(world, move->name), &record->options);
     world->by_id[world->ids] = record;
@@ -148,6 +151,12 @@ static uint64_t hash_of_event(uint64_t hash, const struct tv_event *event)
     return mixed(hash, text ? text->hash + text->size : 0);
 }
 
+/* Which task, or which slot, an act is about. */
+static uint64_t what(const struct tv_act *act)
+{
+    return act->actor ? act->actor->id : act->slot->name->hash;
+}
+
 static void hash_step(struct world *world, enum tv_step answer)
 {
     const struct tv_effects *fx = &world->core.fx;
@@ -156,7 +165,7 @@ static void hash_step(struct world *world, enum tv_step answer)
     for (uint32_t i = 0; i < fx->events && !fx->mute; i++)
         hash = hash_of_event(hash, &fx->event[i]);
     for (uint32_t i = 0; i < fx->acts; i++)
-        hash = mixed(mixed(hash, (uint64_t)fx->act[i].kind), fx->act[i].actor->id);
+        hash = mixed(mixed(hash, (uint64_t)fx->act[i].kind), what(&fx->act[i]));
     world->hash = mixed(hash, (uint64_t)tv_core_deadline(&world->core));
 }
 
@@ -178,16 +187,29 @@ static void receive(struct world *world, const struct tv_event *event)
     tv_text_hold(tv_reason_text(&copy->reason));
 }
 
+/* Will the core never look at the task again? A submitter that is let go has no outcome. */
+static bool is_over(const struct tv_act *act)
+{
+    return act->kind == TV_ACT_FORGET ||
+           (act->kind == TV_ACT_DECIDED && act->actor->state == TV_ACTOR_DONE &&
+            !act->actor->settled);
+}
+
+static void put_away(struct record *record)
+{
+    record->forgotten = true;
+    record->in_line = false;
+    memset(&record->options, 0x5A, sizeof record->options);
+}
+
 static void apply_act(struct world *world, const struct tv_act *act)
 {
-    struct record *record = record_of(act->actor);
-
     if (world->acts)
         show_act(world->acts, act);
-    if (act->kind != TV_ACT_FORGET)
-        return;
-    record->forgotten = true;
-    memset(&record->options, 0x5A, sizeof record->options);
+    if (is_over(act))
+        put_away(record_of(act->actor));
+    else if (act->kind == TV_ACT_DECIDED)
+        record_of(act->actor)->in_line = false;
 }
 
 static void apply_effects(struct world *world)
@@ -208,7 +230,9 @@ static void free_forgotten(struct world *world)
     const struct tv_effects *fx = &world->core.fx;
 
     for (uint32_t i = 0; i < fx->acts; i++)
-        if (fx->act[i].kind == TV_ACT_FORGET && record_of(fx->act[i].actor)->handles == 0)
+        if (fx->act[i].kind == TV_ACT_SLOT)
+            slots_free(world, fx->act[i].slot);
+        else if (is_over(&fx->act[i]) && record_of(fx->act[i].actor)->handles == 0)
             free_record(world, record_of(fx->act[i].actor));
 }
 
@@ -260,11 +284,15 @@ static struct tv_input input_of(struct world *world, const struct move *move)
                           .style = move->style,
                           .stray = move->stray,
                           .grace_ns = move->grace_ns,
-                          .quiet = move->quiet};
+                          .quiet = move->quiet,
+                          .admission = move->admission,
+                          .wait = move->wait,
+                          .purge = move->purge};
 
-    if (move->kind == TV_IN_ADD || move->kind == TV_IN_RESERVE)
+    if (move->kind == TV_IN_ADD || move->kind == TV_IN_RESERVE || move->kind == TV_IN_SUBMIT)
         in.actor = &new_record(world, move)->actor;
-    else if (move->kind == TV_IN_RESULT || move->kind == TV_IN_UNRESERVE)
+    else if (move->kind == TV_IN_RESULT || move->kind == TV_IN_UNRESERVE ||
+             move->kind == TV_IN_WITHDRAW)
         in.actor = &world_record(world, move->id)->actor;
     else if (move->kind == TV_IN_LEAVE)
         fill_target(world, move, &in);
@@ -274,7 +302,28 @@ static struct tv_input input_of(struct world *world, const struct move *move)
         fill_error(world, move, &in.error);
         record_of(in.actor)->returning = true;
     }
+    if (move->kind == TV_IN_CANCEL_SLOT)
+        in.name = new_text(world, move->slot);
+    if (move->kind == TV_IN_SUBMIT)
+        in.slot = slots_new(world, new_text(world, move->slot));
     return in;
+}
+
+static void take_submission(struct world *world, struct record *record, enum tv_step answer)
+{
+    if (answer != TV_STEP_WAIT)
+        record->in_line = false;
+    if (answer != TV_STEP_WAIT && answer != TV_STEP_OK)
+        free_record(world, record);
+}
+
+static void take_withdrawal(struct world *world, struct record *record, enum tv_step answer)
+{
+    if (answer != TV_STEP_OK)
+        return;
+    put_away(record);
+    if (record->handles == 0)
+        free_record(world, record);
 }
 
 /* What the host does with the answer; the effects are applied and nothing is freed yet. */
@@ -299,6 +348,12 @@ static void take_answer(struct world *world, const struct move *move, struct tv_
                (move->kind == TV_IN_ADD && answer != TV_STEP_OK)) {
         free_record(world, record);
     }
+    if (move->kind == TV_IN_SUBMIT)
+        take_submission(world, record, answer);
+    else if (move->kind == TV_IN_WITHDRAW)
+        take_withdrawal(world, record, answer);
+    if (in->slot)
+        slots_free(world, in->slot);
     tv_text_rele(in->name);
 }
 
@@ -314,6 +369,7 @@ struct played world_play(struct world *world, const struct move *move)
             free_forgotten(world);
     } while (played.answer == TV_STEP_AGAIN || played.answer == TV_STEP_SHORT);
     played.id = in.actor ? in.actor->id : 0;
+    played.count = in.count;
     take_answer(world, move, &in, played.answer);
     free_forgotten(world);
     history_answered(world, played.answer);
@@ -347,6 +403,7 @@ void world_fini(struct world *world)
 {
     uint64_t kept = world->received < SIM_RECEIVER ? world->received : SIM_RECEIVER;
 
+    slots_fini(world);
     SIM_EXPECT(world, world->core.live == 0, "4 %" PRIu64 " tasks are left", world->core.live);
     while (world->there_count > 0) {
         struct record *record = world->there[0];
@@ -380,7 +437,9 @@ void world_compare(struct world *world, struct world *mute)
     SIM_EXPECT(world,
                world->core.live == mute->core.live && world->core.running == mute->core.running &&
                    world->core.shutdown.state == mute->core.shutdown.state &&
-                   world->core.shutdown.verdict == mute->core.shutdown.verdict,
+                   world->core.shutdown.verdict == mute->core.shutdown.verdict &&
+                   world->core.controller.waiting == mute->core.controller.waiting &&
+                   world->core.controller.slots.count == mute->core.controller.slots.count,
                "5 a world that nobody listens to is another one");
     SIM_EXPECT(world, world->there_count == mute->there_count,
                "5 there are other tasks where nobody listens");

@@ -1,0 +1,12 @@
+/*
+ * inputs.h: what each input does; the step around it is core.c.
+ */
+#ifndef TV_INPUTS_H
+#define TV_INPUTS_H
+
+#include "core/core.h"
+
+/* Inside a step, with nothing pending and no earlier timer due. */
+enum tv_step tv_core_apply(struct tv_core *core, struct tv_input *in);
+
+#endif
