@@ -340,7 +340,7 @@ static void break_down(struct tv_supervisor *supervisor, struct tv_after *after)
     tv_core_trace(&supervisor->core, print_line, NULL);
     wake_all_tasks(&supervisor->core, after);
     tv_waiters_wake(&supervisor->joining, TV_WAITS_OTHER, true, &after->wake);
-    tv_waiters_wake(&supervisor->closing, TV_WAITS_OTHER, true, &after->wake);
+    tv_timer_by(supervisor, 0, after);
     tv_bus_close(&supervisor->bus, after);
     tv_timer_by(supervisor, 0, after);
 }

@@ -150,18 +150,20 @@ enum tv_err tv_finish(struct tv_supervisor *supervisor)
     return tv_rt_input(supervisor, &in, TV_ATTACHED) == TV_STEP_BROKEN ? TV_BROKEN : TV_OK;
 }
 
+/* The timer thread of a broken supervisor closes it at once, and is joined as every other. */
 static enum tv_err wait_closed(struct tv_supervisor *supervisor, struct tv_sem *sem, tv_ns deadline)
 {
     struct tv_waiter waiter;
     enum tv_err err = TV_OK;
+    bool broken;
 
     if (tv_is_forked(supervisor))
         return TV_FORKED;
     tv_lock_take(&supervisor->lock);
-    if (supervisor->core.broken)
-        err = TV_BROKEN;
-    else if (supervisor->phase == TV_PHASE_COMPLETE)
+    if (supervisor->phase == TV_PHASE_COMPLETE)
         err = TV_OK;
+    else if (supervisor->core.broken && (supervisor->phase == TV_PHASE_NEW || carries(supervisor)))
+        err = TV_BROKEN;
     else if (carries(supervisor))
         err = TV_WAITS_FOR_ITSELF;
     else if (tv_is_gone())
@@ -173,13 +175,12 @@ static enum tv_err wait_closed(struct tv_supervisor *supervisor, struct tv_sem *
         err = tv_waiter_sleep(&waiter, &supervisor->closing, &supervisor->lock, deadline);
         tv_waiter_fini(&waiter);
         tv_lock_take(&supervisor->lock);
-        if (err == TV_OK && supervisor->core.broken)
-            err = TV_BROKEN;
     }
+    broken = supervisor->core.broken;
     tv_lock_drop(&supervisor->lock);
     if (err == TV_OK)
         tv_reap();
-    return err;
+    return err == TV_OK && broken ? TV_BROKEN : err;
 }
 
 enum tv_err tv_wait_closed(struct tv_supervisor *supervisor, tv_ns deadline)

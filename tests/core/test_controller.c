@@ -204,6 +204,7 @@ static void a_shutdown_rejects_all_that_waits_before_any_owner_is_cancelled(void
     CHECK_EQ(c.actor.state, TV_ACTOR_DONE);
     CHECK(!c.actor.settled);
     CHECK_EQ(queue(&d, "d", "u"), TV_STEP_CLOSED);
+    rig_free(&d);
     CHECK_EQ(rig_submit_waiting(&rig, 0, &d, "d", "s", TV_ADMISSION_QUEUE), TV_STEP_CLOSED);
     rig_end(&rig, 0, &o, TV_ERROR_NONE, NULL);
     CHECK_FX(&rig, "task_stopped o/1, task_removed o, settle o canceled, forget o, slot s");

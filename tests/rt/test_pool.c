@@ -2,7 +2,11 @@
 
 #include <time.h>
 
+#ifdef __SANITIZE_THREAD__
+#define BLOCKERS 300 /* TSan needs a megabyte for each */
+#else
 #define BLOCKERS 1000
+#endif
 #define NO_OPS 10000
 #define COMPUTERS 2000
 
