@@ -81,7 +81,7 @@ $(BUILD)/tests/core/%: $(BUILD)/tests/core/%.o $(CORE)
 	$(CC) $(LINK_FLAGS) $^ -o $@
 
 # Calls into the system that a test stands between.
-$(BUILD)/tests/rt/test_host: WRAP = pthread_mutex_lock pthread_mutex_unlock
+$(BUILD)/tests/rt/test_host $(BUILD)/tests/rt/test_late: WRAP = pthread_mutex_lock pthread_mutex_unlock
 $(BUILD)/tests/rt/test_oom $(BUILD)/tests/rt/test_nothread: WRAP = malloc calloc free pthread_create
 
 $(BUILD)/tests/rt/%: $(BUILD)/tests/rt/%.o $(CORE) $(RT)

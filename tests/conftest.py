@@ -9,10 +9,12 @@ import os
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from gates import Gate
 from recorder import Recorder
+from waiting import system_threads
 
 import taskvisor as tv
 
@@ -33,7 +35,17 @@ def pytest_unconfigure(config):
 
 def _threads() -> set:
     """The threads of the process, those that Python knows and those of the system."""
-    return {*threading.enumerate(), *os.listdir("/proc/self/task")}
+    return {*threading.enumerate(), *system_threads()}
+
+
+def _told(threads: set) -> list:
+    """Those threads, and what the system calls the ones that it knows by number."""
+    told = []
+    for each in threads:
+        with suppress(OSError, TypeError):
+            each += " " + Path(f"/proc/self/task/{each}/comm").read_text().strip()
+        told.append(each)
+    return told
 
 
 def _left_of(before: set) -> set:
@@ -52,7 +64,7 @@ def _bounded(request):
         before = _threads()
         yield
         left = _left_of(before)
-        assert not left, f"threads left: {left}"
+        assert not left, f"threads left: {_told(left)}"
     finally:
         faulthandler.cancel_dump_traceback_later()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from programs import run_well
+from waiting import system_threads
 
 import taskvisor as tv
 
@@ -238,11 +239,11 @@ except KeyboardInterrupt:
 @pytest.mark.rule("R5.60")
 def test_threads_of_a_supervisor_block_all_signals(serve, recorder, gate):
     held = gate()
-    before = set(os.listdir("/proc/self/task"))
+    before = system_threads()
     sup = serve(recorder)
     sup.add(tv.TaskSpec.once(held))
     held.wait_inside()
-    ours = set(os.listdir("/proc/self/task")) - before
+    ours = system_threads() - before
     assert len(ours) >= 3  # timer, subscriber, worker
     wanted = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGCHLD, signal.SIGALRM]
     for task in ours:

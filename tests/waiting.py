@@ -3,6 +3,7 @@
 Guarantees: nothing here waits longer than SOON; what has not come by then fails the test.
 """
 
+import os
 import threading
 from pathlib import Path
 
@@ -17,6 +18,17 @@ def until(condition):
             return
         pause.wait(0.005)
     raise AssertionError("did not come true")
+
+
+def system_threads() -> set:
+    """The numbers of this process's threads.
+
+    While one leaves, a listing may miss another, so two must agree.
+    """
+    seen = None
+    while seen != (now := set(os.listdir("/proc/self/task"))):
+        seen = now
+    return now
 
 
 def in_thread(call, *args, **kwargs):

@@ -1,65 +1,4 @@
-#include "host.h"
-
-/* ---- the system's locks, watched ------------------------------------------------------------ */
-
-int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
-int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
-int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
-int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
-
-static _Thread_local int held;
-
-/* Before the next lock but `skip` this thread stops until `freed`, or for a while. */
-static _Thread_local int skip = -1;
-static _Atomic bool freed;
-static _Atomic int stopped;
-
-/* A thread called so stops before every lock, until `freed`. */
-static const char *_Atomic stopped_name;
-
-static bool is_to_stop(void)
-{
-    const char *wanted = atomic_load(&stopped_name);
-    char name[16] = "";
-
-    if (skip >= 0 && skip-- == 0)
-        return true;
-    if (!wanted)
-        return false;
-    pthread_getname_np(pthread_self(), name, sizeof name);
-    return strcmp(name, wanted) == 0;
-}
-
-static void stop_here(void)
-{
-    tv_ns until = tv_now() + 300 * TV_MS;
-
-    atomic_fetch_add(&stopped, 1);
-    while (!atomic_load(&freed) && tv_now() < until)
-        tv_thread_rest(TV_MS / 5);
-}
-
-int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
-{
-    int error;
-
-    if (is_to_stop())
-        stop_here();
-    error = __real_pthread_mutex_lock(mutex);
-    held++;
-    return error;
-}
-
-int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex)
-{
-    held--;
-    return __real_pthread_mutex_unlock(mutex);
-}
-
-static int held_here(void)
-{
-    return held;
-}
+#include "watched.h"
 
 static struct host host;
 
@@ -67,8 +6,6 @@ static void set_up(const struct tv_config *config)
 {
     host_init(&host);
     host.held_locks = held_here;
-    atomic_store(&stopped, 0);
-    atomic_store(&freed, false);
     host_serve(&host, config);
 }
 
@@ -276,37 +213,6 @@ static void the_host_closes_after_every_other_thread_has_ended(void)
     host_close(&host);
 }
 
-/* The worker has one lock to take for its last job, and another one after it: it stops there. */
-static void stop_after_this_job(struct host *told, struct tv_task *task)
-{
-    (void)told;
-    (void)task;
-    skip = 1;
-}
-
-static void a_worker_on_its_way_out_of_a_job_is_waited_for(void)
-{
-    struct gate gate = GATE;
-    struct tv_counters found;
-    struct tv_task *task;
-
-    set_up(NULL);
-    host.on_forgotten = stop_after_this_job;
-    task = host_add(&host, "a", SPEC(leave_and_await_gate, &gate), NULL);
-    EVENTUALLY(gate_waiting(&gate) == 1);
-    host_take(&host);
-    CHECK_EQ(tv_shutdown(host.supervisor, TV_NONE, false), TV_OK);
-    host_give(&host);
-    gate_open(&gate);
-    CHECK_EQ(tv_wait_closed(host.supervisor, TV_NEVER), TV_OK);
-    found = counters(host.supervisor);
-    CHECK_EQ(found.threads_written_off, 0);
-    CHECK_EQ(found.threads_joined, found.threads_created);
-    CHECK_EQ(atomic_load(&stopped), 1);
-    finish(task, TV_OUTCOME_CANCELED);
-    host_fini(&host);
-}
-
 /* ---- work is never held up by a hook -------------------------------------------------------- */
 
 static struct gate hook_gate;
@@ -345,41 +251,6 @@ static void a_callback_that_waits_holds_up_no_attempt_that_its_task_made_ready(v
     gate_open(&begun);
     finish(first, TV_OUTCOME_COMPLETED);
     finish(second, TV_OUTCOME_COMPLETED);
-    host_close(&host);
-}
-
-/*
- * "first" is abandoned by the very step in which a worker takes "second": the timer thread is kept
- * from its lock, and the worker from the host until the grace is over.
- */
-static void a_callback_that_falls_due_with_a_take_holds_up_no_body_that_was_taken(void)
-{
-    struct tv_config config = TV_CONFIG_DEFAULT;
-    struct gate stuck = GATE;
-    struct tv_task *first, *second;
-    tv_ns grace_over;
-
-    hook_gate = (struct gate)GATE;
-    config.defaults.grace_ns = 20 * TV_MS;
-    set_up(&config);
-    host.on_settled = leave_for_gate;
-    first = host_add(&host, "first", SPEC(leave_and_await_gate, &stuck), NULL);
-    EVENTUALLY(gate_waiting(&stuck) == 1);
-    host_take(&host);
-    atomic_store(&stopped_name, "taskvisor-timer");
-    CHECK_EQ(leave(host.supervisor, first), TV_OK);
-    grace_over = tv_now() + config.defaults.grace_ns;
-    host_give(&host);
-    second = host_add(&host, "second", SPEC(open_gate, &hook_gate), NULL);
-    host_take(&host);
-    while (tv_now() <= grace_over)
-        tv_thread_rest(TV_MS / 5);
-    host_give(&host);
-    finish(second, TV_OUTCOME_COMPLETED);
-    atomic_store(&stopped_name, NULL);
-    atomic_store(&freed, true);
-    finish(first, TV_OUTCOME_ABANDONED);
-    gate_open(&stuck);
     host_close(&host);
 }
 
@@ -423,9 +294,7 @@ int main(int argc, char **argv)
         TEST(nobody_is_told_of_a_grace_that_was_enough_or_that_nobody_waits_for),
         TEST(subscribers_are_called_attached_and_end_before_the_host_closes),
         TEST(the_host_closes_after_every_other_thread_has_ended),
-        TEST(a_worker_on_its_way_out_of_a_job_is_waited_for),
         TEST(a_callback_that_waits_holds_up_no_attempt_that_its_task_made_ready),
-        TEST(a_callback_that_falls_due_with_a_take_holds_up_no_body_that_was_taken),
         TEST(threads_without_a_state_delay_attempts_and_fail_none),
         TEST(refused_threads_are_not_replaced_in_a_hurry),
     };

@@ -317,6 +317,42 @@ static void a_child_is_refused_what_belongs_to_its_parent_and_starts_anew(void)
     in_child(check_child);
 }
 
+static _Atomic bool stop_reaping;
+
+static void *reap_on(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&stop_reaping))
+        tv_reap();
+    return NULL;
+}
+
+/* The other thread has the process's lock at most of the forks. */
+static void fork_under_lock(void)
+{
+    struct helper helper = helper_start(reap_on, NULL);
+
+    for (int i = 0; i < 50; i++) {
+        int status = 0;
+
+        if (fork() == 0) {
+            alarm((unsigned)(PATIENCE / TV_SECOND));
+            tv_after_fork_child();
+            tv_reap();
+            _exit(0);
+        }
+        CHECK(wait(&status) > 0);
+        CHECK_EQ(status, 0);
+    }
+    atomic_store(&stop_reaping, true);
+    helper_join(helper);
+}
+
+static void a_child_is_not_held_up_by_the_locks_of_its_parent(void)
+{
+    in_child(fork_under_lock);
+}
+
 static void fork_at_the_end(void)
 {
     int status = 0;
@@ -395,6 +431,7 @@ int main(int argc, char **argv)
         TEST(past_the_end_nothing_waits),
         TEST(past_the_end_nothing_waits_for_what_was_never_served_either),
         TEST(a_child_is_refused_what_belongs_to_its_parent_and_starts_anew),
+        TEST(a_child_is_not_held_up_by_the_locks_of_its_parent),
         TEST(a_child_of_a_process_at_its_end_is_at_its_beginning),
         TEST(a_body_may_fork),
         TEST(a_lock_that_was_held_is_free_after_a_reset),

@@ -92,27 +92,29 @@ static void those_who_do_not_listen_are_the_stuck_ones_and_only_free_what_they_h
     struct gate gate = GATE;
     struct tv_task *b = add(s, "b", SPEC(await_gate, &gate)), *c = add(s, "c", SPEC(fail, NULL));
     struct tv_task *a = add(s, "a", SPEC(await_gate, &gate));
+    struct tv_task *ab = add(s, "ab", SPEC(await_gate, &gate));
     struct tv_stream *stream;
 
-    EVENTUALLY(is_alive(s, "a") && is_alive(s, "b") && tv_task_state(c) == TV_TASK_BACKOFF);
+    EVENTUALLY(gate_waiting(&gate) == 3 && tv_task_state(c) == TV_TASK_BACKOFF);
     stream = listen_to(s);
     CHECK_EQ(tv_shutdown(s, TV_NONE, false), TV_OK);
     await_closed(s);
     check_verdict(s, TV_GRACE_EXCEEDED, 20 * TV_MS);
-    check_stuck(s, "a b", true);
+    check_stuck(s, "a ab b", true);
     expect(stream, TV_EVENT_SHUTDOWN_REQUESTED, NULL);
     expect(stream, TV_EVENT_TASK_REMOVED, "c");
     expect(stream, TV_EVENT_GRACE_EXCEEDED, NULL);
-    CHECK_EQ(counters(s).threads_written_off, 2);
+    CHECK_EQ(counters(s).threads_written_off, 3);
     finish(tv_task_hold(a), TV_OUTCOME_ABANDONED);
     CHECK(is_alive(s, "a"));
     gate_open(&gate);
     EVENTUALLY(counters(s).threads_written_off == 0);
     CHECK_EQ(tv_task_state(a), TV_TASK_DONE);
-    check_stuck(s, "a b", false);
+    check_stuck(s, "a ab b", false);
     CHECK_EQ(tv_stream_next(stream, TV_NEVER, &(struct tv_event){.seq = 0}, &(uint64_t){0}),
              TV_ENDED);
     finish(a, TV_OUTCOME_ABANDONED);
+    finish(ab, TV_OUTCOME_ABANDONED);
     finish(b, TV_OUTCOME_ABANDONED);
     finish(c, TV_OUTCOME_CANCELED);
     tv_stream_rele(stream);

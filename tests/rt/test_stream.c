@@ -119,6 +119,37 @@ static void a_stream_opened_after_the_end_has_ended(void)
     tv_supervisor_rele(s);
 }
 
+static struct tv_text *await_gate_first(void *arg, const struct tv_event *event)
+{
+    (void)event;
+    gate_await(arg);
+    return NULL;
+}
+
+/* A subscriber keeps the supervisor from closing after its verdict. */
+static void a_stream_opened_after_the_verdict_has_ended(void)
+{
+    struct gate gate = GATE;
+    struct tv_subscriber slow = {text("slow"), 10, await_gate_first, &gate};
+    struct tv_supervisor *s = make(NULL, NULL, NULL);
+    struct tv_stream *early, *late;
+
+    CHECK_EQ(tv_subscribe(s, &slow), TV_OK);
+    tv_text_rele(slow.name);
+    CHECK_EQ(tv_serve(s), TV_OK);
+    early = listen_to(s);
+    CHECK_EQ(tv_shutdown(s, TV_NONE, false), TV_OK);
+    expect(early, TV_EVENT_SHUTDOWN_REQUESTED, NULL);
+    expect(early, TV_EVENT_ALL_STOPPED_WITHIN_GRACE, NULL);
+    late = open_of(s, 0);
+    CHECK_EQ(next(late, TV_NEVER), TV_ENDED);
+    CHECK_EQ(tv_wait_closed(s, 0), TV_TIMEOUT);
+    gate_open(&gate);
+    tv_stream_rele(late);
+    tv_stream_rele(early);
+    close_down(s);
+}
+
 static void a_stream_outlives_its_supervisor(void)
 {
     struct tv_supervisor *s = serve(NULL);
@@ -279,6 +310,7 @@ int main(int argc, char **argv)
         TEST(the_capacity_is_the_configs_unless_it_is_given),
         TEST(a_capacity_beyond_memory_is_refused),
         TEST(a_stream_opened_after_the_end_has_ended),
+        TEST(a_stream_opened_after_the_verdict_has_ended),
         TEST(a_stream_outlives_its_supervisor),
         TEST(a_reader_is_told_when_no_event_comes_in_time),
         TEST(a_reader_that_waits_gets_the_next_event),

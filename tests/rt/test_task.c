@@ -256,6 +256,46 @@ static void a_body_learns_why_it_is_cancelled(void)
     CHECK_EQ(atomic_load(&reason_seen), TV_CANCEL_SHUTDOWN);
 }
 
+/* Asks for its token only when it knows that it is cancelled, and then fails once. */
+static void ask_late(struct tv_task *task, void *arg, struct tv_result *result)
+{
+    struct tv_token *token;
+
+    CHECK(!tv_task_is_cancelled(task) || tv_task_attempt(task) == 1);
+    atomic_store((_Atomic int *)arg, (int)tv_task_attempt(task));
+    if (tv_task_attempt(task) > 1)
+        return;
+    EVENTUALLY(tv_task_is_cancelled(task));
+    token = tv_task_token(task);
+    CHECK_EQ(tv_token_wait(token, 0), TV_OK);
+    CHECK_EQ(tv_token_reason(token), tv_task_cancel_reason(task));
+    atomic_store(&reason_seen, tv_token_reason(token));
+    tv_token_rele(token);
+    end_with(result, TV_ERROR_FAIL, "late");
+}
+
+/* rule: R2.21, R2.22 */
+static void a_token_asked_for_late_is_cancelled_and_that_of_the_next_attempt_is_not(void)
+{
+    struct tv_supervisor *s = serve(NULL);
+    struct tv_spec spec = {.options = options(TV_RESTART_ON_FAILURE, TV_NONE)};
+    _Atomic int attempt = 0;
+    struct tv_task *task;
+
+    spec.call = ask_late;
+    spec.arg = (void *)&attempt;
+    task = add(s, "removed", &spec);
+    EVENTUALLY(atomic_load(&attempt) == 1);
+    CHECK_EQ(leave(s, task), TV_OK);
+    finish(task, TV_OUTCOME_CANCELED);
+    CHECK_EQ(atomic_load(&reason_seen), TV_CANCEL_REMOVED);
+    spec.options.timeout_ns = TV_MS;
+    finish(add(s, "timed out", &spec), TV_OUTCOME_COMPLETED);
+    CHECK_EQ(atomic_load(&reason_seen), TV_CANCEL_TIMEOUT);
+    CHECK_EQ(atomic_load(&attempt), 2);
+    close_down(s);
+}
+
 #define ASKERS 3
 static _Atomic int asking;
 
@@ -391,6 +431,7 @@ int main(int argc, char **argv)
         TEST(a_timeout_cancels_the_attempt_and_decides_how_it_ended),
         TEST(each_attempt_has_its_number_and_a_fresh_token_whose_cancel_is_its_own_affair),
         TEST(a_body_learns_why_it_is_cancelled),
+        TEST(a_token_asked_for_late_is_cancelled_and_that_of_the_next_attempt_is_not),
         TEST(whoever_asks_for_the_token_of_an_attempt_gets_one_that_the_cancel_reaches),
         TEST(a_task_knows_who_it_is),
         TEST(a_task_tells_its_state),
