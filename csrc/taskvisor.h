@@ -57,6 +57,7 @@
     X(WAITS, "it stands in line")                                           \
     X(ENDED, "the stream has ended")                                        \
     X(LAGGED, "events were dropped")                                        \
+    X(NO_DESCRIPTOR, "the process may open no more files")                  \
     X(FORKED, "the supervisor belongs to the parent of this process")       \
     X(BROKEN, "an internal check has failed")
 
@@ -70,6 +71,8 @@ struct tv_supervisor;
 struct tv_task;
 struct tv_stream;
 struct tv_token;
+struct tv_loop;
+struct tv_watch;
 
 /* Monotonic time; and wall-clock time since the epoch. Never block. */
 tv_ns tv_now(void);
@@ -89,9 +92,11 @@ struct tv_result {
 
 struct tv_spec {
     struct tv_options options;
-    /* Called on a worker, attached, once per attempt. */
+    /* Called on a worker, attached, once per attempt. Not where `on_loop` is set. */
     void (*call)(struct tv_task *task, void *arg, struct tv_result *result);
     void *arg;
+    /* Its attempts run on the supervisor's loop (tv_loop_next), and wait until it has one. */
+    bool on_loop;
 };
 
 #define TV_BACKOFF_DEFAULT                                                           \
@@ -125,6 +130,11 @@ struct tv_host {
     void (*forgotten)(void *arg, struct tv_task *task);
     /* The shutdown's grace is over; tv_stuck() tells who is stuck. Attached. */
     void (*exceeded)(void *arg);
+    /*
+     * On the thread of a private loop, attached: runs it until tv_loop_next says LEAVE. `loop_arg`
+     * is that of tv_loop_start.
+     */
+    void (*run_loop)(void *arg, void *loop_arg);
     /*
      * Closed, and no body or subscriber is left. Attached. The last call but for the detach and the
      * thread_end of the thread it comes on.
@@ -256,10 +266,14 @@ enum tv_verdict_kind { TV_NO_VERDICT, TV_STOPPED_WITHIN_GRACE, TV_GRACE_EXCEEDED
  */
 enum tv_verdict_kind tv_verdict(struct tv_supervisor *supervisor, tv_ns *grace_ns);
 
-/* One task that had not ended at the verdict; `thread`: its pthread_t as a number, 0: none. */
+/*
+ * One task that had not ended at the verdict; `thread`: the pthread_t, as a number, that its body
+ * runs on, 0: none (any more).
+ */
 struct tv_stuck_task {
-    struct tv_text *name; /* held */
+    struct tv_text *name;   /* held */
     unsigned long thread;
+    struct tv_task *on_loop; /* held; the task, where its body is on a loop; NULL: it is not */
 };
 
 /* Those of the verdict, sorted by name bytes. NO_MEMORY. Free with tv_stuck_free. */
@@ -441,6 +455,7 @@ enum tv_err tv_stream_next(struct tv_stream *stream, tv_ns deadline, struct tv_e
 
 /* Wakes a waiting reader. What is queued is dropped. Never blocks. */
 void tv_stream_close(struct tv_stream *stream);
+struct tv_supervisor *tv_stream_supervisor(const struct tv_stream *stream); /* borrowed */
 uint64_t tv_stream_lost(struct tv_stream *stream);
 struct tv_stream *tv_stream_hold(struct tv_stream *stream);
 void tv_stream_rele(struct tv_stream *stream); /* the last reference closes it */
@@ -448,6 +463,100 @@ void tv_stream_rele(struct tv_stream *stream); /* the last reference closes it *
 /* Holds, or releases, what an event refers to. */
 void tv_event_hold(const struct tv_event *event);
 void tv_event_release(const struct tv_event *event);
+
+/* ---- event loops --------------------------------------------------------------------------- */
+
+/*
+ * An event loop of the host's that runs bodies, or waits for something of ours without blocking. To
+ * the runtime it is a mailbox. The host's loop watches tv_loop_descriptor; when that is readable it
+ * calls tv_loop_hear, and then tv_loop_next until there is nothing more. A loop that stops in
+ * between comes again by itself: it is not woken before it has been told that there is nothing.
+ * NO_MEMORY, NO_DESCRIPTOR.
+ */
+enum tv_err tv_loop_new(struct tv_loop **loop);
+struct tv_loop *tv_loop_hold(struct tv_loop *loop);
+void tv_loop_rele(struct tv_loop *loop);
+int tv_loop_descriptor(const struct tv_loop *loop);
+void tv_loop_hear(struct tv_loop *loop);
+
+/*
+ * Serves a supervisor that is open: one supervisor has one loop for life, one loop has many.
+ * `start` makes it a private one, on a thread of its own that calls host->run_loop. ALREADY: it has
+ * one; SHUTTING_DOWN, NO_THREAD, NO_MEMORY. Never block.
+ */
+enum tv_err tv_loop_give(struct tv_supervisor *supervisor, struct tv_loop *loop);
+enum tv_err tv_loop_start(struct tv_supervisor *supervisor, struct tv_loop *loop, void *arg);
+
+/* Does it serve a supervisor? */
+bool tv_loop_is_serving(struct tv_loop *loop);
+
+/* Has its private loop been told to leave? */
+bool tv_loop_has_left(struct tv_supervisor *supervisor);
+
+/* The supervisor's loop, borrowed, or NULL. */
+struct tv_loop *tv_loop_of(const struct tv_supervisor *supervisor);
+
+enum tv_errand_kind {
+    TV_ERRAND_NONE,
+    TV_ERRAND_START,  /* an attempt of `task` has begun: call its body, and then tv_loop_end */
+    TV_ERRAND_CANCEL, /* that of `task`, which has not ended, is to be cancelled */
+    TV_ERRAND_WATCH,  /* what `watch` waits for is there: tv_watch_end */
+    TV_ERRAND_LEAVE,  /* a private loop is to end */
+};
+
+/*
+ * A cancel can be swallowed. It is repeated after `again_ns` (TV_NONE: it is not), and with
+ * `on_and_on` after each pause of that length, until the body has ended or another CANCEL comes.
+ */
+struct tv_errand {
+    enum tv_errand_kind kind;
+    struct tv_task *task; /* START, CANCEL: borrowed until tv_loop_end */
+    tv_ns again_ns;
+    bool on_and_on;
+    struct tv_watch *watch;
+};
+
+/*
+ * What the loop is to do next, in a row; false: nothing. Call attached, on the loop's thread, or
+ * where the loop runs on none. Never blocks.
+ */
+bool tv_loop_next(struct tv_loop *loop, struct tv_errand *errand);
+
+/* The body of `task` has ended on the loop. Call likewise. Never blocks. */
+void tv_loop_end(struct tv_task *task, struct tv_result *result);
+
+/*
+ * The host's loop has been closed: it is never called again. The supervisors it serves are shut
+ * down, with their own grace; the bodies it has left behind are still the caller's to end. Call
+ * attached.
+ */
+void tv_loop_close(struct tv_loop *loop);
+
+/*
+ * A wait of a loop: what a blocking call would wait for. The caller begins it first, and then asks
+ * with a deadline of 0: either the answer is there, or the loop is told when there may be one, by
+ * one WATCH errand. `user` is not NULL.
+ */
+enum tv_watch_kind { TV_WATCH_OUTCOME, TV_WATCH_GONE, TV_WATCH_DECIDED };
+
+/* One of these. */
+struct tv_watched {
+    struct tv_task *task;             /* tv_task_wait, tv_task_wait_gone, tv_submit_wait: `what` */
+    enum tv_watch_kind what;
+    struct tv_supervisor *supervisor; /* tv_join; with `closed`, tv_wait_closed */
+    bool closed;
+    struct tv_stream *stream;         /* tv_stream_next */
+    struct tv_token *token;           /* tv_token_wait */
+};
+
+/* NULL: no memory. */
+struct tv_watch *tv_watch_new(const struct tv_watched *target, struct tv_loop *loop, void *user);
+
+/* On a WATCH errand: the watch is over. Its `user`, NULL where it has been withdrawn. */
+void *tv_watch_end(struct tv_watch *watch);
+
+/* It is not wanted any more; it has not been ended. On the loop's thread, or once it is closed. */
+void tv_watch_withdraw(struct tv_watch *watch);
 
 /* ---- the process --------------------------------------------------------------------------- */
 

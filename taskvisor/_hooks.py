@@ -19,9 +19,13 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ParamSpec, Protocol
+from types import FrameType
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
 
 from taskvisor.outcome import OutcomeKind, TaskOutcome
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["log_callback_error", "log_failure", "stacks", "worker_begin", "worker_end"]
 
@@ -90,21 +94,55 @@ def _forget_thread() -> None:
             entries.pop(threading.get_ident(), None)
 
 
-def stacks(idents: Mapping[str, int]) -> dict[str, str]:
-    """Return for each name the Python stack of the thread with its ident, as text.
+def stacks(places: Mapping[str, int | asyncio.Task[Any]]) -> dict[str, str]:
+    """Return for each name the Python stack of its body, as text.
 
-    It is empty for a thread that has ended or runs no Python.
+    A place is the ident of a thread, or an asyncio task. The stack is empty for a thread that has
+    ended or runs no Python.
     """
-    texts = dict.fromkeys(idents, "")
+    texts = dict.fromkeys(places, "")
     with contextlib.suppress(Exception):
         frames = sys._current_frames()
         try:
-            for name, ident in idents.items():
-                if ident in frames:
-                    texts[name] = "".join(traceback.format_stack(frames[ident]))
+            for name, place in places.items():
+                texts[name] = "".join(traceback.format_list(_stack(place, frames)))
         finally:
             frames.clear()  # it holds this very frame
     return texts
+
+
+def _stack(
+    place: int | asyncio.Task[Any], frames: Mapping[int, FrameType]
+) -> traceback.StackSummary:
+    if isinstance(place, int):
+        walk = traceback.walk_stack(frames[place]) if place in frames else iter(())
+        return _outermost_first(traceback.StackSummary.extract(walk))
+    awaiting = list(_awaiting(place.get_coro()))
+    for frame in frames.values():
+        running = [each for each, _ in traceback.walk_stack(frame)]
+        if awaiting[-1] in running:  # it is in the middle of a step: what it calls is below
+            below = running[: running.index(awaiting[-1])]
+            awaiting += reversed(below)
+            break
+    return traceback.StackSummary.extract((frame, frame.f_lineno) for frame in awaiting)
+
+
+def _outermost_first(stack: traceback.StackSummary) -> traceback.StackSummary:
+    stack.reverse()
+    return stack
+
+
+def _awaiting(coroutine: object) -> Iterator[FrameType]:
+    """Return the frames of a coroutine and of what it awaits, the outermost first."""
+    while coroutine is not None:
+        for kind, awaits in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
+            frame = getattr(coroutine, f"{kind}_frame", None)
+            if frame is not None:
+                yield frame
+                coroutine = getattr(coroutine, awaits)
+                break
+        else:
+            return
 
 
 @_contained

@@ -4,7 +4,17 @@ Guarantees: once this module is imported the extension has everything it needs; 
 no thread and installs no handler.
 """
 
-from taskvisor import _core, _hooks, config, controller, errors, events, outcome, policies
+from taskvisor import (
+    _core,
+    _hooks,
+    _waits,
+    config,
+    controller,
+    errors,
+    events,
+    outcome,
+    policies,
+)
 from taskvisor._core import (
     CancellationToken,
     Event,
@@ -34,7 +44,7 @@ __all__ = [
 _core._bind(
     {
         name: getattr(module, name)
-        for module in (policies, config, controller, events, outcome, errors, _hooks)
+        for module in (policies, config, controller, events, outcome, errors, _hooks, _waits)
         for name in module.__all__
     }
 )

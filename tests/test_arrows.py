@@ -38,9 +38,10 @@ LAYERS = [
     {"_checks"},
     {"events", "outcome", "policies"},
     {"config", "controller", "errors"},
-    {"_hooks", "logwriter"},
+    {"_hooks", "_waits", "logwriter"},
     {"log"},
     {"supervisor"},
+    {"aio"},
     {"__init__"},
 ]
 

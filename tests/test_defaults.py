@@ -2,10 +2,13 @@
 
 import contextvars
 import functools
+import inspect
+import threading
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from waiting import SOON
 
 import taskvisor as tv
 from taskvisor import TaskContext
@@ -252,14 +255,39 @@ def test_what_cannot_be_a_body_is_refused(fn):
         tv.TaskSpec(fn)
 
 
+class Poller:
+    async def method(self):
+        return "method"
+
+    async def __call__(self):
+        return "call"
+
+
 @pytest.mark.rule("R0.27")
-@pytest.mark.parametrize("fn", [coroutine, functools.partial(coroutine)])
-def test_coroutine_function_is_refused_and_told_so(fn):
-    with pytest.raises(TypeError, match="coroutine"):
-        tv.TaskSpec(fn)
+@pytest.mark.parametrize(
+    ("fn", "value"),
+    [
+        (coroutine, None),
+        (functools.partial(coroutine), None),
+        (Poller().method, "method"),
+        (functools.partial(Poller().method), "method"),
+        (Poller(), "call"),
+        (functools.partial(functools.partial(Poller())), "call"),
+        (lambda: threading.current_thread().name, "taskvisor-1"),
+    ],
+)
+def test_coroutine_functions_of_every_kind_are_awaited(serve, fn, value):
+    assert serve().add(tv.TaskSpec.once(fn)).result(SOON) == value
 
 
-@pytest.mark.rule("R0.26", "R0.27")
+@pytest.mark.rule("R0.27")
+@pytest.mark.skipif(not hasattr(inspect, "markcoroutinefunction"), reason="came with Python 3.12")
+def test_marked_function_is_a_coroutine_function(serve):
+    marked = inspect.markcoroutinefunction(lambda: Poller().method())
+    assert serve().add(tv.TaskSpec.once(marked, name="marked")).result(SOON) == "method"
+
+
+@pytest.mark.rule("R0.26")
 @pytest.mark.parametrize("fn", [generator, async_generator, coroutine])
 def test_plain_function_that_wraps_another_kind_is_a_plain_function(fn):
     @functools.wraps(fn)

@@ -37,6 +37,7 @@ bool tv_actor_is_alive(const struct tv_actor *actor)
     case TV_ACTOR_QUEUED:
     case TV_ACTOR_PERMIT:
     case TV_ACTOR_READY:
+    case TV_ACTOR_INBOX:
     case TV_ACTOR_BACKOFF:
     case TV_ACTOR_PAUSED:
     case TV_ACTOR_DONE:
@@ -191,7 +192,7 @@ static void in_permit(struct tv_core *core, struct tv_actor *actor,
                       const struct tv_stimulus *stimulus)
 {
     if (stimulus->kind == TV_GRANT) {
-        tv_actor_enter(core, actor, TV_ACTOR_READY);
+        tv_actor_enter(core, actor, actor->on_loop ? TV_ACTOR_INBOX : TV_ACTOR_READY);
     } else if (stimulus->kind == TV_LEAVE) {
         cancel_token(core, actor, stimulus->reason);
         tv_actor_finish_canceled(core, actor);
@@ -325,6 +326,7 @@ void tv_actor_step(struct tv_core *core, struct tv_actor *actor, const struct tv
         in_permit(core, actor, stimulus);
         break;
     case TV_ACTOR_READY:
+    case TV_ACTOR_INBOX:
         in_ready(core, actor, stimulus);
         break;
     case TV_ACTOR_RUNNING:

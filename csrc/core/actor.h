@@ -8,6 +8,7 @@
  *   QUEUED     its slot's queue      a waiting submission; has an id, takes no name
  *   PERMIT     in[PERMIT], FIFO      waits for one of max_concurrent permits
  *   READY      in[READY], FIFO       holds a permit, waits for a worker
+ *   INBOX      in[INBOX], FIFO       the same of one that is `on_loop`: waits for the loop
  *   RUNNING    in[RUNNING]           body called; timer: the attempt's timeout, if any
  *   OVERDUE    in[OVERDUE]           timed out, body still there; no timer
  *   STOPPING   in[STOPPING]          own token cancelled, body still there; timer: its grace
@@ -44,6 +45,7 @@ struct tv_actor {
     bool timed_out;        /* its last attempt */
     bool failed;           /* its last attempt: `error` is that attempt's */
     bool settled;          /* has an outcome */
+    bool on_loop;          /* its body runs on the loop, not on a worker */
     uint8_t admission;     /* enum tv_admission; in ROOM and QUEUED */
     uint8_t rejection;     /* enum tv_rejection; of outcome REJECTED */
     uint8_t slot_status;   /* enum tv_slot_status that it was rejected by; then */
@@ -64,7 +66,7 @@ struct tv_actor {
 enum tv_stimulus_kind {
     TV_ACCEPT,  /* RESERVED, QUEUED: the registry took it */
     TV_GRANT,   /* PERMIT: here is your permit */
-    TV_TAKE,    /* READY: a worker calls the body now */
+    TV_TAKE,    /* READY, INBOX: a worker, or the loop, calls the body now */
     TV_END,     /* the body has ended: `error` says how, NONE for a return */
     TV_LEAVE,   /* cancel the task's own token, with `reason` */
     TV_DUE,     /* its timer */

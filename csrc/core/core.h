@@ -80,6 +80,7 @@ struct tv_input {
     struct tv_text *name;        /* LEAVE by name; borrowed */
     tv_id id;                    /* LEAVE by id */
     enum tv_leave_style style;   /* LEAVE */
+    bool for_loop;               /* TAKE: of those that wait for the loop */
     struct tv_error error;       /* RESULT: NONE for a return. What is left here is the caller's */
     bool stray;                  /* RESULT: the body raised a CancelledError */
     struct tv_text *spare;       /* out, RESULT: a replaced text, the caller's to release */
@@ -174,6 +175,11 @@ static inline bool tv_core_is_open(const struct tv_core *core)
 static inline bool tv_core_has_ready(const struct tv_core *core)
 {
     return !tv_list_empty(&core->in[TV_ACTOR_READY]);
+}
+
+static inline bool tv_core_has_inbox(const struct tv_core *core)
+{
+    return !tv_list_empty(&core->in[TV_ACTOR_INBOX]);
 }
 
 /* The options that hold for `inherit` (one bit of enum tv_inherit): the actor's or the defaults. */

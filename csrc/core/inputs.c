@@ -124,9 +124,11 @@ static enum tv_step leave(struct tv_core *core, struct tv_input *in)
 
 static enum tv_step take(struct tv_core *core, struct tv_input *in)
 {
+    struct tv_list *ready = &core->in[in->for_loop ? TV_ACTOR_INBOX : TV_ACTOR_READY];
+
     in->actor = NULL;
-    if (tv_core_has_ready(core)) {
-        in->actor = TV_CONTAINER(core->in[TV_ACTOR_READY].next, struct tv_actor, link);
+    if (!tv_list_empty(ready)) {
+        in->actor = TV_CONTAINER(ready->next, struct tv_actor, link);
         tv_actor_step(core, in->actor, &(struct tv_stimulus){.kind = TV_TAKE});
     }
     return TV_STEP_OK;

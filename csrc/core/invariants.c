@@ -37,8 +37,8 @@ static uint64_t length(const struct tv_list *list)
 
 static bool holds_permit(enum tv_actor_state state)
 {
-    return state == TV_ACTOR_READY || state == TV_ACTOR_RUNNING || state == TV_ACTOR_OVERDUE ||
-           state == TV_ACTOR_STOPPING || state == TV_ACTOR_ABANDONED;
+    return state == TV_ACTOR_READY || state == TV_ACTOR_INBOX || state == TV_ACTOR_RUNNING ||
+           state == TV_ACTOR_OVERDUE || state == TV_ACTOR_STOPPING || state == TV_ACTOR_ABANDONED;
 }
 
 static bool wants_timer(const struct tv_core *core, const struct tv_actor *actor)
@@ -116,6 +116,10 @@ static const char *check_list(const struct tv_core *core, enum tv_actor_state st
     for (struct tv_list *link = list->next; link != list; link = link->next) {
         EXPECT(link->next->prev == link && link->prev->next == link, "3 a list is torn");
         EXPECT(actor_of(link)->state == state, "3 a task sits in the list of another state");
+        EXPECT(state != TV_ACTOR_READY || !actor_of(link)->on_loop,
+               "3 a task for the loop waits for a worker");
+        EXPECT(state != TV_ACTOR_INBOX || actor_of(link)->on_loop,
+               "3 a task for a worker waits for the loop");
         EXPECT(++*live <= core->live, "3 there are more tasks in the lists than live ones");
         FIRST_OF(check_live(core, actor_of(link)));
     }

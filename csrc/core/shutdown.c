@@ -78,8 +78,8 @@ void tv_shutdown_request(struct tv_core *core, tv_ns grace_ns, bool quiet)
 
 /* The lists of the states that a cancel of the task's own token takes an actor out of. */
 static const enum tv_actor_state cancellable[] = {
-    TV_ACTOR_PERMIT,  TV_ACTOR_READY,   TV_ACTOR_BACKOFF,
-    TV_ACTOR_PAUSED,  TV_ACTOR_RUNNING, TV_ACTOR_OVERDUE,
+    TV_ACTOR_PERMIT, TV_ACTOR_READY,   TV_ACTOR_INBOX,   TV_ACTOR_BACKOFF,
+    TV_ACTOR_PAUSED, TV_ACTOR_RUNNING, TV_ACTOR_OVERDUE,
 };
 
 static struct tv_actor *next_to_cancel(struct tv_core *core)

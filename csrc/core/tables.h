@@ -49,6 +49,7 @@
     X(QUEUED, QUEUED)            \
     X(PERMIT, WAITING)           \
     X(READY, WAITING)            \
+    X(INBOX, WAITING)            \
     X(RUNNING, RUNNING)          \
     X(OVERDUE, STOPPING)         \
     X(STOPPING, STOPPING)        \

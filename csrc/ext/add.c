@@ -71,6 +71,8 @@ PyObject *tv_py_add(struct tv_py_core *core, PyObject *spec, PyObject *name)
 
     if (tv_py_core_check(core) < 0 || tv_py_check_spec(core->state, spec) < 0)
         return NULL;
+    if (described->spec.on_loop && tv_py_core_need_loop(core) < 0)
+        return NULL;
     text = name_for(described, name);
     if (!text)
         return NULL;
@@ -237,9 +239,17 @@ static void disconnect(struct tv_py_batch *batch)
     }
 }
 
+static int need_loop(const struct tv_py_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->requests[i].spec->on_loop)
+            return tv_py_core_need_loop(batch->core);
+    return 0;
+}
+
 PyObject *tv_py_batch_commit(struct tv_py_batch *batch)
 {
-    PyObject *handles = handles_of(batch);
+    PyObject *handles = need_loop(batch) < 0 ? NULL : handles_of(batch);
     enum tv_err err = TV_OK;
 
     if (!handles) {

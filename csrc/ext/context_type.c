@@ -7,7 +7,7 @@
  *
  * Until it is sealed it is untracked, and borrows the Core, which lives as long as a body runs.
  */
-#include "ext/objects.h"
+#include "ext/loops.h"
 
 struct context {
     PyObject_HEAD
@@ -75,8 +75,12 @@ PyObject *tv_py_current(PyObject *module, PyObject *unused)
 {
     struct tv_py_call *call = tv_py_running;
 
-    (void)module;
     (void)unused;
+    if (!call) {
+        struct tv_py_attempt *attempt = tv_py_attempt_here(PyModule_GetState(module));
+
+        call = attempt ? &attempt->call : NULL;
+    }
     if (!call)
         Py_RETURN_NONE;
     return Py_XNewRef(tv_py_call_context(call));
@@ -122,6 +126,11 @@ static struct tv_token *token_of(struct context *self)
         tv_py_raise(tv_py_state_of((PyObject *)self), err, NULL);
     }
     return token;
+}
+
+struct tv_token *tv_py_context_token(PyObject *self)
+{
+    return token_of((struct context *)self);
 }
 
 static bool is_cancelled(struct context *self)
@@ -189,7 +198,11 @@ static int wait_cancelled(struct context *self, tv_ns ns)
     struct tv_token *token = token_of(self);
     enum tv_err err;
 
-    if (!token || tv_py_wait(wait_token, token, ns, &err) < 0)
+    if (!token ||
+        tv_py_wait_for(tv_py_state_of((PyObject *)self), tv_task_supervisor(self->task),
+                       "wait() and sleep() would block the event loop that runs here; await "
+                       "ctx.wait_cancelled() or ctx.asleep()",
+                       wait_token, token, ns, &err) < 0)
         return -1;
     if (err == TV_OK)
         return 1;
@@ -316,6 +329,11 @@ static PyMethodDef context_methods[] = {
     {"sleep", (PyCFunction)(void (*)(void))context_sleep, METH_FASTCALL | METH_KEYWORDS,
      sleep_doc},
     {"check", context_check, METH_NOARGS, check_doc},
+    {"wait_cancelled", (PyCFunction)(void (*)(void))tv_py_context_wait_cancelled,
+     METH_FASTCALL | METH_KEYWORDS, tv_py_wait_cancelled_doc},
+    {"asleep", (PyCFunction)(void (*)(void))tv_py_context_asleep, METH_FASTCALL | METH_KEYWORDS,
+     tv_py_asleep_doc},
+    {"_watch", tv_py_context_watch, METH_NOARGS, tv_py_context_watch_doc},
     {NULL, NULL, 0, NULL},
 };
 
@@ -332,8 +350,8 @@ static PyGetSetDef context_getset[] = {
 };
 
 PyDoc_STRVAR(context_doc,
-             "What a running body sees of its task; `taskvisor.current()` is the one of this\n"
-             "thread. It may be kept, and then goes on telling of its own attempt.");
+             "What a running body sees of its task; `taskvisor.current()` is that of the body\n"
+             "that asks. It may be kept, and then goes on telling of its own attempt.");
 
 static PyType_Slot context_slots[] = {
     {Py_tp_doc, (void *)context_doc},

@@ -33,6 +33,7 @@ static const struct row rows[] = {
     [TV_WAITS] = {BUILTIN(SystemError), .text = "it stands in line"},
     [TV_ENDED] = {BUILTIN(StopIteration)},
     [TV_LAGGED] = {BUILTIN(SystemError), .text = "events were dropped"},
+    [TV_NO_DESCRIPTOR] = {BUILTIN(OSError), .text = "no descriptor is left for an event loop"},
     [TV_FORKED] = {BUILTIN(RuntimeError),
                    .text = "made before a fork, it belongs to the parent process; make a new "
                            "Supervisor in the child"},

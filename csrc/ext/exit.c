@@ -28,13 +28,14 @@ static void hurry(void)
     tv_exit_hurry();
 }
 
-static PyObject *exit_begin(PyObject *module, PyObject *unused)
+/* `state` is a capsule around the module's. */
+static PyObject *exit_begin(PyObject *state, PyObject *unused)
 {
     enum tv_err err;
 
-    (void)module;
     (void)unused;
     tv_exit_begin();
+    tv_py_loops_abandon(PyCapsule_GetPointer(state, NULL));
     while (tv_py_wait(wait_exit, NULL, TV_NONE, &err) < 0)
         hurry();
     Py_RETURN_NONE;
@@ -62,13 +63,16 @@ static PyMethodDef begin_method = {"taskvisor_exit_begin", exit_begin, METH_NOAR
 static PyMethodDef end_method = {"taskvisor_exit_end", exit_end, METH_NOARGS, NULL};
 static PyMethodDef fork_method = {"taskvisor_after_fork", after_fork, METH_NOARGS, NULL};
 
-/* Calls module.function(callable), or with the keyword `keyword` if there is one. */
+/*
+ * Calls module.function(callable), or with the keyword `keyword` if there is one. The callable is
+ * `method` of `self`, which may be NULL.
+ */
 static int register_with(const char *module_name, const char *function, const char *keyword,
-                         PyMethodDef *method)
+                         PyMethodDef *method, PyObject *self)
 {
     PyObject *module = PyImport_ImportModule(module_name);
     PyObject *registers = module ? tv_py_attribute(module, function) : NULL;
-    PyObject *callable = registers ? PyCFunction_New(method, NULL) : NULL;
+    PyObject *callable = registers ? PyCFunction_New(method, self) : NULL;
     PyObject *args = callable ? (keyword ? PyTuple_New(0) : PyTuple_Pack(1, callable)) : NULL;
     PyObject *kwargs = args && keyword ? Py_BuildValue("{sO}", keyword, callable) : NULL;
     PyObject *none = args && (kwargs || !keyword) ? PyObject_Call(registers, args, kwargs) : NULL;
@@ -84,16 +88,27 @@ static int register_with(const char *module_name, const char *function, const ch
 
 int tv_py_exit_install(void)
 {
-    if (register_with("atexit", "register", NULL, &end_method) < 0)
+    if (register_with("atexit", "register", NULL, &end_method, NULL) < 0)
         return -1;
-    return register_with("os", "register_at_fork", "after_in_child", &fork_method);
+    return register_with("os", "register_at_fork", "after_in_child", &fork_method, NULL);
+}
+
+static int register_begin(struct tv_py_state *state)
+{
+    PyObject *capsule = PyCapsule_New(state, NULL, NULL);
+    int err = -1;
+
+    if (capsule)
+        err = register_with("threading", "_register_atexit", NULL, &begin_method, capsule);
+    Py_XDECREF(capsule);
+    return err;
 }
 
 int tv_py_exit_register(struct tv_py_state *state)
 {
     if (state->exit_registered)
         return 0;
-    if (register_with("threading", "_register_atexit", NULL, &begin_method) < 0) {
+    if (register_begin(state) < 0) {
         if (PyErr_ExceptionMatches(PyExc_RuntimeError)) {
             PyErr_Clear(); /* threading has called its functions already */
             tv_py_raise(state, TV_SHUTTING_DOWN, NULL);

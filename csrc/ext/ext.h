@@ -21,10 +21,9 @@
 
 /*
  * X(name, file): the types of the extension. state->file_type is the type, tv_py_file_spec its
- * spec, taskvisor.name its name. Core is internal and not in the module's namespace.
+ * spec, taskvisor.name its name. Those in TV_PY_INTERNAL_TYPES are not in the module's namespace.
  */
-#define TV_PY_TYPES(X)                            \
-    X(Core, core)                                 \
+#define TV_PY_PUBLIC_TYPES(X)                     \
     X(Supervisor, supervisor)                     \
     X(SupervisorHandle, supervisorhandle)         \
     X(TaskSpec, spec)                             \
@@ -34,6 +33,14 @@
     X(Event, event)                               \
     X(EventStream, stream)                        \
     X(Subscribe, subscribe)
+#define TV_PY_INTERNAL_TYPES(X)                   \
+    X(Core, core)                                 \
+    X(Loop, loop)                                 \
+    X(Attempt, attempt)                           \
+    X(Watch, watch)                               \
+    X(Await, await)                               \
+    X(Place, place)
+#define TV_PY_TYPES(X) TV_PY_PUBLIC_TYPES(X) TV_PY_INTERNAL_TYPES(X)
 
 /* X(name, table): Python's enumerations that repeat a table; state->name has the members. */
 #define TV_PY_ENUMS(X)                            \
@@ -77,7 +84,17 @@
     X(worker_end)                                 \
     X(log_failure)                                \
     X(log_callback_error)                         \
-    X(stacks)
+    X(stacks)                                     \
+    X(end_loop)                                   \
+    X(wait_cancelled)                             \
+    X(asleep)
+
+/* X(name, module, attribute): what the extension uses of asyncio, once there is a loop. */
+#define TV_PY_OF_ASYNCIO(X)                                           \
+    X(running_loop, "asyncio", "_get_running_loop")                   \
+    X(new_event_loop, "asyncio", "new_event_loop")                    \
+    X(current_task, "asyncio", "current_task")                        \
+    X(AsyncioTask, "asyncio", "Task")
 
 /* X(name, module, attribute): what the extension uses of the standard library; state->name. */
 #define TV_PY_IMPORTED(X)                                             \
@@ -104,6 +121,11 @@ struct tv_py_state {
 #define X(name, module, attribute) PyObject *name;
     TV_PY_IMPORTED(X)
 #undef X
+#define X(name, module, attribute) PyObject *name;
+    TV_PY_OF_ASYNCIO(X)
+#undef X
+    PyObject *current;        /* the ContextVar of the attempt that code on a loop belongs to */
+    struct tv_py_loop *loops; /* all; guarded by TV_PY_LOCK_LOOPS */
     PyObject *restarts[TV_RESTART_ALWAYS + 1]; /* the ready-made RestartPolicies */
     bool exit_registered;
 };
@@ -143,6 +165,8 @@ int tv_py_member_value(PyObject *members, PyObject *value, const char *what);
 #define Py_BEGIN_CRITICAL_SECTION(object) {
 #define Py_END_CRITICAL_SECTION() }
 #endif
+#define TV_PY_LOCK_LOOPS(state) Py_BEGIN_CRITICAL_SECTION((state)->loop_type)
+#define TV_PY_UNLOCK_LOOPS() Py_END_CRITICAL_SECTION()
 
 /* errors.c. Takes the raised exception, complete with its traceback; NULL: none was raised. */
 PyObject *tv_py_take_exception(void);
@@ -252,6 +276,15 @@ PyObject *tv_py_raise_new(PyObject *class, const char *format, ...);
  */
 typedef enum tv_err tv_py_wait_function(void *arg, tv_ns deadline);
 int tv_py_wait(tv_py_wait_function *wait, void *arg, tv_ns timeout, enum tv_err *err);
+
+/*
+ * The same for what `supervisor` brings about (NULL: any). On the thread of a loop that runs its
+ * tasks it does not wait: where the answer is not there it raises RuntimeError with the text
+ * `on_loop`, which names the call and says what to await instead.
+ */
+int tv_py_wait_for(struct tv_py_state *state, const struct tv_supervisor *supervisor,
+                   const char *on_loop, tv_py_wait_function *wait, void *arg, tv_ns timeout,
+                   enum tv_err *err);
 
 /*
  * signals.c. Around a wait on the main thread, elsewhere without effect: from the first on every

@@ -146,7 +146,11 @@ static int shut_down(struct tv_py_core *core, tv_ns grace_ns, bool wait)
 {
     enum tv_err err = tv_shutdown(core->supervisor, grace_ns, false);
 
-    if (err == TV_OK && wait && tv_py_wait(wait_closed, core->supervisor, TV_NONE, &err) < 0)
+    if (err == TV_OK && wait &&
+        tv_py_wait_for(core->state, core->supervisor,
+                       "shutdown() would block the event loop that the tasks of this supervisor "
+                       "run on; it goes on, and shutdown(wait=False) does not wait",
+                       wait_closed, core->supervisor, TV_NONE, &err) < 0)
         return -1;
     if (err == TV_OK)
         return 0;

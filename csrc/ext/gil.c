@@ -6,7 +6,7 @@
  * so none falls between the look and the sleep. The deadline is absolute, so signals do not make it
  * later.
  */
-#include "ext/ext.h"
+#include "ext/objects.h"
 
 static int wait_watched(tv_py_wait_function *wait, void *arg, tv_ns deadline, enum tv_err *err)
 {
@@ -38,4 +38,17 @@ int tv_py_wait(tv_py_wait_function *wait, void *arg, tv_ns timeout, enum tv_err 
     if (*err == TV_WAITS_FOR_ITSELF && timeout == 0)
         *err = TV_TIMEOUT;
     return 0;
+}
+
+int tv_py_wait_for(struct tv_py_state *state, const struct tv_supervisor *supervisor,
+                   const char *on_loop, tv_py_wait_function *wait, void *arg, tv_ns timeout,
+                   enum tv_err *err)
+{
+    if (timeout == 0 || !tv_py_is_on_loop(state, supervisor))
+        return tv_py_wait(wait, arg, timeout, err);
+    *err = wait(arg, 0);
+    if (*err != TV_TIMEOUT && *err != TV_WAITS && *err != TV_WAITS_FOR_ITSELF)
+        return 0;
+    PyErr_SetString(PyExc_RuntimeError, on_loop);
+    return -1;
 }

@@ -146,36 +146,47 @@ static void forgotten(void *arg, struct tv_task *task)
     tv_py_handle_forget(handle);
 }
 
-/* {name: ident} of the stuck tasks. */
-static PyObject *stuck_idents(const struct tv_stuck_task *tasks, size_t count)
+/* Where its body is: the ident of a thread, or an asyncio task. */
+static PyObject *place_of(struct tv_py_state *state, const struct tv_stuck_task *stuck)
 {
-    PyObject *idents = PyDict_New();
+    PyObject *task = NULL;
 
-    for (size_t i = 0; i < count && idents; i++) {
+    if (stuck->on_loop)
+        task = tv_py_loop_find_task(state, stuck->on_loop);
+    return task ? task : PyLong_FromUnsignedLong(stuck->thread);
+}
+
+/* {name: where its body is} of the stuck tasks. */
+static PyObject *stuck_places(struct tv_py_state *state, const struct tv_stuck_task *tasks,
+                              size_t count)
+{
+    PyObject *places = PyDict_New();
+
+    for (size_t i = 0; i < count && places; i++) {
         PyObject *name = tv_py_text(tasks[i].name);
-        PyObject *ident = name ? PyLong_FromUnsignedLong(tasks[i].thread) : NULL;
+        PyObject *place = name ? place_of(state, &tasks[i]) : NULL;
 
-        if (!ident || PyDict_SetItem(idents, name, ident) < 0)
-            Py_CLEAR(idents);
-        Py_XDECREF(ident);
+        if (!place || PyDict_SetItem(places, name, place) < 0)
+            Py_CLEAR(places);
+        Py_XDECREF(place);
         Py_XDECREF(name);
     }
-    return idents;
+    return places;
 }
 
 static void exceeded(void *arg)
 {
     struct tv_py_core *core = arg;
     struct tv_stuck_task *tasks = NULL;
-    PyObject *idents = NULL;
+    PyObject *places = NULL;
     size_t count = 0;
 
     if (tv_stuck(core->supervisor, &tasks, &count) == TV_OK)
-        idents = stuck_idents(tasks, count);
+        places = stuck_places(core->state, tasks, count);
     tv_stuck_free(tasks, count);
-    if (idents && core->state->stacks)
-        core->stacks = PyObject_CallOneArg(core->state->stacks, idents);
-    Py_XDECREF(idents);
+    if (places && core->state->stacks)
+        core->stacks = PyObject_CallOneArg(core->state->stacks, places);
+    Py_XDECREF(places);
     if (PyErr_Occurred())
         PyErr_WriteUnraisable((PyObject *)core);
 }
@@ -204,7 +215,8 @@ static int has_gil(void)
 #define HOST(has_a_gil)                                                                  \
     {.thread_begin = thread_begin, .thread_end = thread_end, .attach = attach,           \
      .detach = detach, .exclusive = (has_a_gil), .settled = settled,                     \
-     .forgotten = forgotten, .exceeded = exceeded, .closed = closed}
+     .forgotten = forgotten, .exceeded = exceeded, .run_loop = tv_py_run_loop,           \
+     .closed = closed}
 
 static const struct tv_host with_gil = HOST(true), without_gil = HOST(false);
 

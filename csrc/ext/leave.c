@@ -28,9 +28,9 @@ int tv_py_target(struct tv_py_state *state, struct tv_supervisor *supervisor, Py
     return target->id != 0;
 }
 
-/* Asks; UNKNOWN also where there can be no such task. -1: an exception is set. */
-static int ask(struct tv_py_state *state, struct tv_supervisor *supervisor, PyObject *task,
-               enum tv_leave_kind kind, struct tv_task **found, enum tv_err *err)
+/* UNKNOWN also where there can be no such task. */
+int tv_py_ask(struct tv_py_state *state, struct tv_supervisor *supervisor, PyObject *task,
+              enum tv_leave_kind kind, struct tv_task **found, enum tv_err *err)
 {
     struct tv_target target;
     int known = tv_py_target(state, supervisor, task, &target);
@@ -50,7 +50,7 @@ PyObject *tv_py_remove(struct tv_py_state *state, struct tv_supervisor *supervis
 {
     enum tv_err err;
 
-    if (ask(state, supervisor, task, TV_REMOVE, NULL, &err) < 0)
+    if (tv_py_ask(state, supervisor, task, TV_REMOVE, NULL, &err) < 0)
         return NULL;
     return PyBool_FromLong(err == TV_OK);
 }
@@ -78,7 +78,10 @@ static int wait_until_gone(struct tv_py_state *state, struct tv_task *task, tv_n
     tv_ns begin = tv_now();
     enum tv_err err;
 
-    if (tv_py_wait(wait_gone, task, ns, &err) < 0)
+    if (tv_py_wait_for(state, tv_task_supervisor(task),
+                       "cancel() would block the event loop that the tasks of this supervisor run "
+                       "on; the task was asked to stop, and remove() does not wait",
+                       wait_gone, task, ns, &err) < 0)
         return -1;
     if (err == TV_OK)
         return 0;
@@ -112,7 +115,7 @@ PyObject *tv_py_cancel(struct tv_py_state *state, struct tv_supervisor *supervis
 
     if (!by_grace && tv_py_timeout(timeout, "timeout", &ns) < 0)
         return NULL;
-    if (ask(state, supervisor, task, TV_CANCEL, &found, &err) < 0)
+    if (tv_py_ask(state, supervisor, task, TV_CANCEL, &found, &err) < 0)
         return NULL;
     if (found) {
         waited = wait_for(state, found, by_grace, ns);

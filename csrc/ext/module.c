@@ -28,11 +28,14 @@ static PyTypeObject *make_type(PyObject *module, PyType_Spec *spec, bool is_publ
 static int make_types(PyObject *module, struct tv_py_state *state)
 {
 #define X(name, file)                                                                     \
-    state->file##_type = make_type(module, &tv_py_##file##_spec,                          \
-                                   &tv_py_##file##_spec != &tv_py_core_spec);             \
-    if (!state->file##_type)                                                              \
+    if (!(state->file##_type = make_type(module, &tv_py_##file##_spec, true)))            \
         return -1;
-    TV_PY_TYPES(X)
+    TV_PY_PUBLIC_TYPES(X)
+#undef X
+#define X(name, file)                                                                     \
+    if (!(state->file##_type = make_type(module, &tv_py_##file##_spec, false)))           \
+        return -1;
+    TV_PY_INTERNAL_TYPES(X)
 #undef X
     return 0;
 }
@@ -68,7 +71,9 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     TV_PY_ENUMS(X)
     TV_PY_BOUND(X)
     TV_PY_IMPORTED(X)
+    TV_PY_OF_ASYNCIO(X)
 #undef X
+    Py_VISIT(state->current);
     for (int i = 0; i <= TV_RESTART_ALWAYS; i++)
         Py_VISIT(state->restarts[i]);
     return 0;
@@ -85,7 +90,9 @@ static int module_clear(PyObject *module)
     TV_PY_ENUMS(X)
     TV_PY_BOUND(X)
     TV_PY_IMPORTED(X)
+    TV_PY_OF_ASYNCIO(X)
 #undef X
+    Py_CLEAR(state->current);
     for (int i = 0; i <= TV_RESTART_ALWAYS; i++)
         Py_CLEAR(state->restarts[i]);
     return 0;
@@ -98,7 +105,7 @@ static void module_free(void *module)
 
 PyDoc_STRVAR(current_doc,
              "current($module, /)\n--\n\n"
-             "Return the TaskContext of the body that runs on this thread, None outside one.");
+             "Return the TaskContext of the body that this code is part of, None outside one.");
 
 static PyObject *bind(PyObject *module, PyObject *namespace)
 {

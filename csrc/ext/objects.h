@@ -143,9 +143,12 @@ PyObject *tv_py_spec_restartable(PyObject *type, PyObject *const *args, Py_ssize
 PyObject *tv_py_spec_periodic(PyObject *type, PyObject *const *args, Py_ssize_t nargs,
                               PyObject *kwnames);
 
-/* signature.c. Can `fn` be called so? TypeError if not. Does it take the context first? */
+/*
+ * signature.c. Can `fn` be called so? TypeError if not. Does it take the context first, and is it a
+ * coroutine function?
+ */
 int tv_py_signature(struct tv_py_state *state, PyObject *fn, PyObject *args, PyObject *kwargs,
-                    bool *takes_ctx);
+                    bool *takes_ctx, bool *is_coroutine);
 
 /* signature.c. The name that a callable goes by. */
 struct tv_text *tv_py_default_name(struct tv_py_state *state, PyObject *fn);
@@ -169,6 +172,7 @@ struct tv_py_handle {
     PyObject *callbacks;       /* a list; NULL: none */
     PyObject *outcome;         /* the TaskOutcome, once somebody has asked */
     PyObject *weakrefs;
+    struct tv_py_attempt *attempt; /* on a loop, while it runs; borrowed */
     bool raised;
     bool has_own_context;      /* made for this task alone, and untracked as the handle is */
     bool enters_own_context;   /* and by its one attempt; else each attempt enters a copy */
@@ -205,6 +209,10 @@ PyObject *tv_py_handle_result(struct tv_py_handle *self);
 /* leave.c. remove() and cancel(), of a supervisor and of a handle; `timeout` may be NULL. */
 PyObject *tv_py_remove(struct tv_py_state *state, struct tv_supervisor *supervisor,
                        PyObject *task);
+/* Asks a task to leave, as cancel() does; *found gets a reference with OK and ALREADY. */
+int tv_py_ask(struct tv_py_state *state, struct tv_supervisor *supervisor, PyObject *task,
+              enum tv_leave_kind kind, struct tv_task **found, enum tv_err *err);
+
 PyObject *tv_py_cancel(struct tv_py_state *state, struct tv_supervisor *supervisor,
                        PyObject *task, PyObject *timeout);
 
@@ -215,7 +223,7 @@ PyObject *tv_py_cancel(struct tv_py_state *state, struct tv_supervisor *supervis
 int tv_py_target(struct tv_py_state *state, struct tv_supervisor *supervisor, PyObject *task,
                  struct tv_target *target);
 
-/* ---- call.c, context_type.c ---------------------------------------------------------------- */
+/* ---- call.c, ended.c, context_type.c --------------------------------------------------------- */
 
 /* A body that this thread runs. */
 struct tv_py_call {
@@ -228,11 +236,64 @@ extern _Thread_local struct tv_py_call *tv_py_running;
 
 void tv_py_call_body(struct tv_task *task, void *arg, struct tv_result *result);
 
+/* Calls the body as its spec says; the call's context must have been entered. */
+PyObject *tv_py_invoke(struct tv_py_spec *spec, struct tv_py_call *call);
+
+/* What the attempt before has left is dropped; the context of this one, a new reference. */
+void tv_py_handle_drop_result(struct tv_py_handle *handle);
+PyObject *tv_py_handle_attempt_context(struct tv_py_handle *handle);
+
+/* Takes `value`. The value of the attempt, or NULL with an exception set if it can be none. */
+PyObject *tv_py_checked_value(struct tv_py_state *state, PyObject *value);
+
+/* Takes what the body returned (NULL: nothing) and raised (NULL: nothing). */
+void tv_py_keep(struct tv_py_state *state, struct tv_py_handle *handle, PyObject *value,
+                PyObject *exception, struct tv_result *result);
+
+/* The body has come back in a child that it forked: ends that, as its body has. */
+_Noreturn void tv_py_end_child(struct tv_py_state *state, PyObject *exception);
+
 /* The call's TaskContext, borrowed; made at the first time. */
 PyObject *tv_py_call_context(struct tv_py_call *call);
 
 /* The body has ended: what is kept of its context by others must not look at the next attempt. */
 void tv_py_context_end(struct tv_py_call *call);
+
+/* ---- loop_type.c, aio_methods.c ------------------------------------------------------------ */
+
+/* Gives the Core a private loop, on a thread of its own, unless it has one. */
+int tv_py_core_need_loop(struct tv_py_core *core);
+
+/* Makes the running loop the Core's, which is not served yet. */
+int tv_py_core_take_loop(struct tv_py_core *core);
+
+/* Does this thread run the loop of `supervisor` (NULL: a loop that has any)? */
+bool tv_py_is_on_loop(struct tv_py_state *state, const struct tv_supervisor *supervisor);
+
+/* At the end of the process: loops that do not run will not, and leave their bodies behind. */
+void tv_py_loops_abandon(struct tv_py_state *state);
+
+/* The asyncio task whose body is that of `task`, a new reference; NULL: none, no exception. */
+PyObject *tv_py_loop_find_task(struct tv_py_state *state, const struct tv_task *task);
+
+/* host->run_loop. */
+void tv_py_run_loop(void *arg, void *loop_arg);
+
+/* aio_methods.c: what taskvisor.aio is made of; methods of Supervisor and SupervisorHandle. */
+PyObject *tv_py_method_serve_here(PyObject *self, PyObject *unused);
+PyObject *tv_py_method_run_here(PyObject *self, PyObject *specs);
+PyObject *tv_py_method_watch(PyObject *self, PyObject *closed);
+PyObject *tv_py_method_leave(PyObject *self, PyObject *task);
+PyObject *tv_py_method_is_closed(PyObject *self, PyObject *unused);
+PyObject *tv_py_method_submit_here(PyObject *self, PyObject *spec);
+extern const char tv_py_serve_here_doc[], tv_py_run_here_doc[], tv_py_watch_doc[],
+    tv_py_leave_doc[], tv_py_is_closed_doc[], tv_py_submit_here_doc[];
+
+/* Of a TaskHandle and of an EventStream: _watch(). */
+PyObject *tv_py_handle_watch(PyObject *self, PyObject *unused);
+
+/* Of a TaskHandle: _leave(). */
+PyObject *tv_py_handle_leave(PyObject *self, PyObject *unused);
 
 /* ---- add.c --------------------------------------------------------------------------------- */
 
@@ -265,7 +326,27 @@ enum tv_restart_kind tv_py_restart_of(const struct tv_py_core *core,
 /* add(spec, name=None); `name` may be NULL. */
 PyObject *tv_py_add(struct tv_py_core *core, PyObject *spec, PyObject *name);
 
-/* ---- submit.c, controller_methods.c -------------------------------------------------------- */
+/* ---- submit.c, place_type.c, controller_methods.c -------------------------------------------- */
+
+/* What a ControllerSpec says, and the handle that comes of it. */
+struct tv_py_submission {
+    struct tv_py_core *core; /* borrowed */
+    struct tv_py_handle *handle;
+    struct tv_text *slot;
+    enum tv_admission admission;
+    struct tv_task *task; /* once the runtime has it */
+};
+
+/*
+ * Submits without blocking: the handle, or NULL, with an exception set or, where it stands in line
+ * for room now, *waits. decide asks again, and with `give_way` leaves the line: ControllerFull.
+ */
+PyObject *tv_py_submission_begin(struct tv_py_submission *self, PyObject *spec, bool *waits);
+PyObject *tv_py_submission_decide(struct tv_py_submission *self, bool give_way, bool *waits);
+void tv_py_submission_fini(struct tv_py_submission *self);
+
+/* _submit(spec) of a SupervisorHandle: a TaskHandle, or a Place in line. */
+PyObject *tv_py_place_submit(struct tv_py_core *core, PyObject *spec);
 
 /* submit(spec, timeout), and with 0 try_submit(spec). */
 PyObject *tv_py_submit(struct tv_py_core *core, PyObject *spec, tv_ns timeout);
@@ -294,6 +375,9 @@ PyObject *tv_py_view_subscribers(struct tv_py_core *core);
 
 /* Supervisor.run. */
 PyObject *tv_py_run(struct tv_py_core *core, PyObject *specs, bool handle_signals);
+
+/* Serves and accepts the batch, which is let go of on every way; it ends by itself. */
+int tv_py_run_start(struct tv_py_core *core, struct tv_py_batch *batch);
 
 /* Is this Python's main thread? -1: exception. */
 int tv_py_is_main_thread(void);

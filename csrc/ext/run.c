@@ -149,8 +149,7 @@ int tv_py_is_main_thread(void)
     return PyErr_Occurred() ? -1 : is;
 }
 
-/* Accepts the batch, which is let go of on every way. */
-static int start(struct tv_py_core *core, struct tv_py_batch *batch)
+int tv_py_run_start(struct tv_py_core *core, struct tv_py_batch *batch)
 {
     PyObject *handles;
 
@@ -176,7 +175,7 @@ static PyObject *run_batch(struct tv_py_core *core, struct tv_py_batch *batch, b
         tv_py_batch_drop(batch);
         return NULL;
     }
-    if (start(core, batch) == 0)
+    if (tv_py_run_start(core, batch) == 0)
         none = wait_and_tell(core, handle_signals ? &signals : NULL);
     if (handle_signals)
         restore(&signals);

@@ -64,7 +64,7 @@ struct plain {
     int positional, keyword_only; /* how many parameters, `skip` counted */
 };
 
-#define NOT_PLAIN (CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR)
+#define NOT_PLAIN (CO_GENERATOR | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR)
 
 /* False: inspect has to look at it. No exception is set. */
 static bool plain_open(struct plain *plain, PyObject *fn)
@@ -251,14 +251,22 @@ static int inspect(struct tv_py_state *state, PyObject *fn, PyObject *args, PyOb
 
 /* ---- what is no body ----------------------------------------------------------------------- */
 
-/* Of a function, a method, a partial of one. -1: it is refused, or an error. */
-static int refuse_if(PyObject *question, PyObject *fn, const char *what)
+/* Of a function, a method, a partial of one. */
+static int ask(PyObject *question, PyObject *fn)
 {
     PyObject *answer = PyObject_CallOneArg(question, fn);
-    PyObject *shown = NULL;
     int yes = answer ? PyObject_IsTrue(answer) : -1;
 
     Py_XDECREF(answer);
+    return yes;
+}
+
+/* -1: it is refused, or an error. */
+static int refuse_if(PyObject *question, PyObject *fn, const char *what)
+{
+    PyObject *shown = NULL;
+    int yes = ask(question, fn);
+
     if (yes <= 0)
         return yes;
     shown = tv_py_shown(fn);
@@ -268,52 +276,81 @@ static int refuse_if(PyObject *question, PyObject *fn, const char *what)
     return -1;
 }
 
-static int check_kind_of(struct tv_py_state *state, PyObject *fn)
+/* 1: a coroutine function; 0: a plain one. */
+static int kind_of(struct tv_py_state *state, PyObject *fn)
 {
-    if (refuse_if(state->iscoroutinefunction, fn,
-                  "a coroutine function, which is not supported yet; wrap it in a plain function "
-                  "that calls asyncio.run()") < 0 ||
-        refuse_if(state->isgeneratorfunction, fn,
+    int is_coroutine = ask(state->iscoroutinefunction, fn);
+
+    if (is_coroutine)
+        return is_coroutine;
+    if (refuse_if(state->isgeneratorfunction, fn,
                   "a generator function, which runs nothing when it is called") < 0)
         return -1;
     return refuse_if(state->isasyncgenfunction, fn,
                      "an async generator function, which runs nothing when it is called");
 }
 
-/* Also of the __call__ of an object. */
-static int check_kind(struct tv_py_state *state, PyObject *fn)
+/* What partials wrap, a new reference. */
+static PyObject *unwrapped(struct tv_py_state *state, PyObject *fn)
 {
-    PyObject *call;
-    int err = check_kind_of(state, fn);
+    PyObject *at = Py_NewRef(fn);
 
-    if (err < 0 || PyFunction_Check(fn) || PyMethod_Check(fn) || PyType_Check(fn))
-        return err;
-    call = tv_py_attribute(fn, "__call__");
+    while (at && PyObject_TypeCheck(at, (PyTypeObject *)state->partial))
+        Py_SETREF(at, tv_py_attribute(at, "func"));
+    return at;
+}
+
+/* Of the __call__ of an object. */
+static int kind_of_object(struct tv_py_state *state, PyObject *object)
+{
+    PyObject *call = tv_py_attribute(object, "__call__");
+    int kind = 0;
+
     if (!call) {
         PyErr_Clear();
         return 0;
     }
     if (PyMethod_Check(call))
-        err = check_kind_of(state, call);
+        kind = kind_of(state, call);
     Py_DECREF(call);
-    return err;
+    return kind;
+}
+
+static int check_kind(struct tv_py_state *state, PyObject *fn)
+{
+    int kind = kind_of(state, fn);
+    PyObject *inner;
+
+    if (kind)
+        return kind;
+    inner = unwrapped(state, fn);
+    if (!inner)
+        return -1;
+    if (!PyFunction_Check(inner) && !PyMethod_Check(inner) && !PyType_Check(inner))
+        kind = kind_of_object(state, inner);
+    Py_DECREF(inner);
+    return kind;
 }
 
 int tv_py_signature(struct tv_py_state *state, PyObject *fn, PyObject *args, PyObject *kwargs,
-                    bool *takes_ctx)
+                    bool *takes_ctx, bool *is_coroutine)
 {
     struct plain plain;
     bool fits = false;
+    int kind;
 
     if (plain_open(&plain, fn)) {
         *takes_ctx = plain_takes_ctx(state, &plain);
+        *is_coroutine = (plain.code->co_flags & CO_COROUTINE) != 0;
         fits = plain_fits(&plain, args, kwargs, *takes_ctx);
         Py_DECREF(plain.names);
     }
     if (fits)
         return 0;
-    if (check_kind(state, fn) < 0)
+    kind = check_kind(state, fn);
+    if (kind < 0)
         return -1;
+    *is_coroutine = kind > 0;
     return inspect(state, fn, args, kwargs, takes_ctx);
 }
 

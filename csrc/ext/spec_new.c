@@ -216,7 +216,8 @@ PyObject *tv_py_spec_make(PyTypeObject *type, PyObject *const *values)
         put_kwargs(self, values[TV_PY_SPEC_KWARGS]) == 0 && put_values(self) == 0 &&
         put_name(state, self, values[TV_PY_SPEC_NAME]) == 0 &&
         put_options(state, self, values) == 0 &&
-        tv_py_signature(state, self->fn, self->args, self->kwargs, &self->takes_ctx) == 0)
+        tv_py_signature(state, self->fn, self->args, self->kwargs, &self->takes_ctx,
+                        &self->spec.on_loop) == 0)
         return (PyObject *)self;
     Py_DECREF(self);
     return NULL;

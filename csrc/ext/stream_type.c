@@ -4,7 +4,7 @@
  * A stream is the runtime's; this is a reference to it. Several threads may read one: each event
  * goes to one of them. It does not keep its supervisor running.
  */
-#include "ext/ext.h"
+#include "ext/loops.h"
 
 struct stream {
     PyObject_HEAD
@@ -65,12 +65,16 @@ static void raise_timeout(tv_ns timeout)
 }
 
 /* What is there is taken at once; only who has to wait for it pays for waiting. */
-static int take_or_wait(struct reading *reading, tv_ns timeout, enum tv_err *err)
+static int take_or_wait(struct tv_py_state *state, struct reading *reading, tv_ns timeout,
+                        enum tv_err *err)
 {
     *err = wait_next(reading, 0);
     if (*err != TV_TIMEOUT || timeout == 0)
         return 0;
-    return tv_py_wait(wait_next, reading, timeout, err);
+    return tv_py_wait_for(state, tv_stream_supervisor(reading->stream),
+                          "next() would block the event loop that the tasks of this supervisor "
+                          "run on; use the events() of taskvisor.aio, or a thread",
+                          wait_next, reading, timeout, err);
 }
 
 /*
@@ -86,7 +90,7 @@ static PyObject *read_next(PyObject *self, tv_ns timeout)
 
     if (!event)
         return NULL;
-    if (take_or_wait(&reading, timeout, &err) == 0) {
+    if (take_or_wait(state, &reading, timeout, &err) == 0) {
         if (err == TV_OK) {
             tv_py_event_fill(event, &reading.event);
             return event;
@@ -176,7 +180,16 @@ PyDoc_STRVAR(exit_doc, "__exit__($self, /, *exc)\n--\n\nClose the stream.");
 
 PyDoc_STRVAR(lost_doc, "How many events were dropped because nobody had read them in time.");
 
+static PyObject *stream_watch(PyObject *self, PyObject *Py_UNUSED(unused))
+{
+    const struct tv_watched target = {.stream = stream_of(self)};
+
+    return (PyObject *)tv_py_watch_new(tv_py_state_of(self), &target);
+}
+
 static PyMethodDef stream_methods[] = {
+    {"_watch", stream_watch, METH_NOARGS,
+     "_watch($self, /)\n--\n\nBegin a wait of the running loop for the next event."},
     {"next", (PyCFunction)(void (*)(void))stream_next, METH_FASTCALL | METH_KEYWORDS, next_doc},
     {"close", stream_close, METH_NOARGS, close_doc},
     {"__enter__", stream_enter, METH_NOARGS, enter_doc},

@@ -7,18 +7,9 @@
  */
 #include "ext/objects.h"
 
-/* What a ControllerSpec says, and the handle that comes of it. */
-struct submission {
-    struct tv_py_core *core;
-    struct tv_py_handle *handle;
-    struct tv_text *slot;
-    enum tv_admission admission;
-    struct tv_task *task; /* once the runtime has it */
-};
-
 /* ---- reading ------------------------------------------------------------------------------- */
 
-static int read_slot(struct submission *self, PyObject *spec)
+static int read_slot(struct tv_py_submission *self, PyObject *spec)
 {
     PyObject *slot = tv_py_attribute(spec, "slot");
 
@@ -27,7 +18,7 @@ static int read_slot(struct submission *self, PyObject *spec)
     return self->slot ? 0 : -1;
 }
 
-static int read_admission(struct submission *self, PyObject *spec)
+static int read_admission(struct tv_py_submission *self, PyObject *spec)
 {
     PyObject *admission = tv_py_attribute(spec, "admission");
     int value = -1;
@@ -41,12 +32,13 @@ static int read_admission(struct submission *self, PyObject *spec)
     return 0;
 }
 
-static int make_handle(struct submission *self, PyObject *spec)
+static int make_handle(struct tv_py_submission *self, PyObject *spec)
 {
     PyObject *task = tv_py_attribute(spec, "task");
     PyObject *context = NULL;
 
-    if (task && tv_py_check_spec(self->core->state, task) == 0)
+    if (task && tv_py_check_spec(self->core->state, task) == 0 &&
+        (!((struct tv_py_spec *)task)->spec.on_loop || tv_py_core_need_loop(self->core) == 0))
         context = PyContext_CopyCurrent();
     if (context)
         self->handle = tv_py_handle_new(self->core, (struct tv_py_spec *)task, context);
@@ -67,7 +59,7 @@ static int check_configured(struct tv_py_core *core)
     return -1;
 }
 
-static int read_submission(struct submission *self, PyObject *spec)
+static int read_submission(struct tv_py_submission *self, PyObject *spec)
 {
     struct tv_py_state *state = self->core->state;
 
@@ -93,7 +85,7 @@ static void raise_refusal(struct tv_py_core *core, enum tv_err err)
         tv_py_raise(core->state, err, NULL);
 }
 
-static enum tv_err offer(struct submission *self, bool wait)
+static enum tv_err offer(struct tv_py_submission *self, bool wait)
 {
     const struct tv_request request = {
         .spec = &self->handle->spec->spec, .name = self->handle->spec->name, .user = self->handle};
@@ -110,7 +102,7 @@ static enum tv_err offer(struct submission *self, bool wait)
 }
 
 /* The runtime has let go of the task: so does the handle, and of it the runtime's reference. */
-static void take_back(struct submission *self)
+static void take_back(struct tv_py_submission *self)
 {
     self->handle->task = NULL;
     Py_DECREF(self->handle);
@@ -122,15 +114,19 @@ static enum tv_err wait_decided(void *arg, tv_ns deadline)
 }
 
 /* Not in line any more: FULL, or what has been decided meanwhile. */
-static enum tv_err give_up(struct submission *self)
+static enum tv_err give_up(struct tv_py_submission *self)
 {
     return tv_submit_withdraw(self->task) == TV_OK ? TV_FULL : tv_submit_wait(self->task, 0);
 }
 
 /* Waits in line. -1: a signal handler raised; what has been decided meanwhile goes on. */
-static int stand_in_line(struct submission *self, tv_ns timeout, enum tv_err *err)
+static int stand_in_line(struct tv_py_submission *self, tv_ns timeout, enum tv_err *err)
 {
-    int raised = tv_py_wait(wait_decided, self->task, timeout, err);
+    int raised = tv_py_wait_for(self->core->state, self->core->supervisor,
+                                "submit() would block the event loop that the tasks of this "
+                                "supervisor run on until there is room; use try_submit(), or "
+                                "taskvisor.aio",
+                                wait_decided, self->task, timeout, err);
 
     if (raised < 0 || *err == TV_TIMEOUT)
         *err = give_up(self);
@@ -139,28 +135,66 @@ static int stand_in_line(struct submission *self, tv_ns timeout, enum tv_err *er
     return raised;
 }
 
-static PyObject *submit(struct submission *self, tv_ns timeout)
+static PyObject *told(struct tv_py_submission *self, enum tv_err err)
 {
-    enum tv_err err = offer(self, timeout != 0);
-
-    if (err == TV_WAITS && stand_in_line(self, timeout, &err) < 0)
-        return NULL;
     if (err == TV_OK)
         return Py_NewRef((PyObject *)self->handle);
     raise_refusal(self->core, err);
     return NULL;
 }
 
+static PyObject *submit(struct tv_py_submission *self, tv_ns timeout)
+{
+    enum tv_err err = offer(self, timeout != 0);
+
+    if (err == TV_WAITS && stand_in_line(self, timeout, &err) < 0)
+        return NULL;
+    return told(self, err);
+}
+
 PyObject *tv_py_submit(struct tv_py_core *core, PyObject *spec, tv_ns timeout)
 {
-    struct submission self = {.core = core};
+    struct tv_py_submission self = {.core = core};
     PyObject *handle = NULL;
 
     if (read_submission(&self, spec) == 0)
         handle = submit(&self, timeout);
-    Py_XDECREF((PyObject *)self.handle);
-    tv_text_rele(self.slot);
+    tv_py_submission_fini(&self);
     return handle;
+}
+
+/* ---- without blocking ---------------------------------------------------------------------- */
+
+void tv_py_submission_fini(struct tv_py_submission *self)
+{
+    Py_XDECREF((PyObject *)self->handle);
+    tv_text_rele(self->slot);
+}
+
+PyObject *tv_py_submission_begin(struct tv_py_submission *self, PyObject *spec, bool *waits)
+{
+    enum tv_err err;
+
+    *waits = false;
+    if (read_submission(self, spec) < 0)
+        return NULL;
+    err = offer(self, true);
+    *waits = err == TV_WAITS;
+    return *waits ? NULL : told(self, err);
+}
+
+PyObject *tv_py_submission_decide(struct tv_py_submission *self, bool give_way, bool *waits)
+{
+    enum tv_err err = tv_submit_wait(self->task, 0);
+
+    if (err == TV_TIMEOUT && give_way)
+        err = give_up(self);
+    *waits = err == TV_TIMEOUT;
+    if (*waits)
+        return NULL;
+    if (err == TV_FULL || err == TV_SHUTTING_DOWN)
+        take_back(self);
+    return told(self, err);
 }
 
 /* ---- slots --------------------------------------------------------------------------------- */

@@ -78,6 +78,8 @@ PyDoc_STRVAR(exit_doc,
 static PyMethodDef supervisor_methods[] = {
     {"run", (PyCFunction)(void (*)(void))supervisor_run, METH_FASTCALL | METH_KEYWORDS, run_doc},
     {"serve", supervisor_serve, METH_NOARGS, serve_doc},
+    {"_serve_here", tv_py_method_serve_here, METH_NOARGS, tv_py_serve_here_doc},
+    {"_run_here", tv_py_method_run_here, METH_O, tv_py_run_here_doc},
     {"__enter__", supervisor_serve, METH_NOARGS, enter_doc},
     {"__exit__", (PyCFunction)(void (*)(void))tv_py_facade_exit, METH_FASTCALL, exit_doc},
     {NULL, NULL, 0, NULL},

@@ -119,7 +119,10 @@ static PyObject *handle_join(PyObject *self, PyObject *const *args, Py_ssize_t n
 
     if (tv_py_parse(&join_params, args, nargs, kwnames, &timeout) < 0 ||
         tv_py_timeout(timeout, "timeout", &ns) < 0 || tv_py_core_check(core) < 0 ||
-        tv_py_wait(wait_join, core->supervisor, ns, &err) < 0)
+        tv_py_wait_for(core->state, core->supervisor,
+                       "join() would block the event loop that the tasks of this supervisor run "
+                       "on; await it in taskvisor.aio, or call it in another thread",
+                       wait_join, core->supervisor, ns, &err) < 0)
         return NULL;
     if (err == TV_OK)
         Py_RETURN_TRUE;
@@ -293,6 +296,10 @@ static PyMethodDef handle_methods[] = {
      tv_py_controller_snapshot_doc},
     {"shutdown", (PyCFunction)(void (*)(void))handle_shutdown, METH_FASTCALL | METH_KEYWORDS,
      shutdown_doc},
+    {"_watch", tv_py_method_watch, METH_O, tv_py_watch_doc},
+    {"_leave", tv_py_method_leave, METH_O, tv_py_leave_doc},
+    {"_is_closed", tv_py_method_is_closed, METH_NOARGS, tv_py_is_closed_doc},
+    {"_submit_here", tv_py_method_submit_here, METH_O, tv_py_submit_here_doc},
     {"__enter__", handle_enter, METH_NOARGS, enter_doc},
     {"__exit__", (PyCFunction)(void (*)(void))tv_py_facade_exit, METH_FASTCALL, exit_doc},
     {NULL, NULL, 0, NULL},

@@ -5,7 +5,7 @@
  * it alive, and no collection would find it. It is tracked when the task is over, and only if what
  * it then holds can be part of a cycle.
  */
-#include "ext/objects.h"
+#include "ext/loops.h"
 
 #include <structmember.h>
 
@@ -21,6 +21,7 @@ struct tv_py_handle *tv_py_handle_new(struct tv_py_core *core, struct tv_py_spec
     self->spec = (struct tv_py_spec *)Py_NewRef(spec);
     self->context = Py_NewRef(context);
     self->result = self->traceback = self->callbacks = self->outcome = self->weakrefs = NULL;
+    self->attempt = NULL;
     self->raised = self->has_own_context = self->enters_own_context = false;
     return self;
 }
@@ -122,60 +123,7 @@ void tv_py_handle_forget(struct tv_py_handle *self)
     Py_DECREF(self);
 }
 
-/* ---- the outcome --------------------------------------------------------------------------- */
-
-static PyObject *optional_int(bool is_there, long value)
-{
-    return is_there ? PyLong_FromLong(value) : Py_NewRef(Py_None);
-}
-
-static PyObject *make_outcome(struct tv_py_handle *self)
-{
-    struct tv_py_state *state = tv_py_state_of((PyObject *)self);
-    PyObject *value = Py_None, *exception = Py_None;
-    PyObject *kind, *reason, *code, *attempts, *rejection = Py_None, *made = NULL;
-    struct tv_outcome outcome;
-
-    tv_task_outcome(self->task, &outcome);
-    if (outcome.kind != TV_OUTCOME_ABANDONED && self->result)
-        *(self->raised ? &exception : &value) = self->result;
-    if (outcome.kind == TV_OUTCOME_REJECTED)
-        rejection = PyTuple_GET_ITEM(state->RejectionKind, outcome.rejection);
-    kind = tv_py_member(state->OutcomeKind, (int)outcome.kind);
-    reason = tv_py_reason(&outcome.reason);
-    code = optional_int(outcome.has_exit_code, outcome.exit_code);
-    attempts = PyLong_FromUnsignedLongLong(outcome.attempts);
-    if (reason && code && attempts)
-        made = PyObject_CallFunctionObjArgs(state->TaskOutcome, kind, value, exception, reason,
-                                            code, attempts, rejection, NULL);
-    Py_XDECREF(attempts);
-    Py_XDECREF(code);
-    Py_XDECREF(reason);
-    Py_DECREF(kind);
-    return made;
-}
-
-/* All who ask get the same one. Made outside the critical section, as that runs Python. */
-PyObject *tv_py_handle_outcome(struct tv_py_handle *self)
-{
-    PyObject *outcome, *made;
-
-    Py_BEGIN_CRITICAL_SECTION(self);
-    outcome = Py_XNewRef(self->outcome);
-    Py_END_CRITICAL_SECTION();
-    if (outcome)
-        return outcome;
-    made = make_outcome(self);
-    if (!made)
-        return NULL;
-    Py_BEGIN_CRITICAL_SECTION(self);
-    if (!self->outcome)
-        self->outcome = Py_NewRef(made);
-    outcome = Py_NewRef(self->outcome);
-    Py_END_CRITICAL_SECTION();
-    Py_DECREF(made);
-    return outcome;
-}
+/* ---- waiting for it ------------------------------------------------------------------------ */
 
 static enum tv_err wait_outcome(void *arg, tv_ns deadline)
 {
@@ -196,7 +144,11 @@ static int wait_done(struct tv_py_handle *self, const struct tv_py_params *param
     if (tv_py_parse(params, args, nargs, kwnames, &timeout) < 0 ||
         tv_py_timeout(timeout, "timeout", &ns) < 0)
         return -1;
-    if (!tv_task_done(self->task) && tv_py_wait(wait_outcome, self->task, ns, &err) < 0)
+    if (!tv_task_done(self->task) &&
+        tv_py_wait_for(tv_py_state_of((PyObject *)self), tv_task_supervisor(self->task),
+                       "outcome() and result() would block the event loop that the tasks of this "
+                       "supervisor run on; await the handle, or add_done_callback()",
+                       wait_outcome, self->task, ns, &err) < 0)
         return -1;
     if (err == TV_OK)
         return 0;
@@ -355,6 +307,10 @@ static PyMethodDef handle_methods[] = {
     {"add_done_callback", tv_py_handle_add_done_callback, METH_O, add_done_callback_doc},
     {"cancel", (PyCFunction)(void (*)(void))handle_cancel, METH_FASTCALL | METH_KEYWORDS,
      cancel_doc},
+    {"_watch", tv_py_handle_watch, METH_NOARGS,
+     "_watch($self, /)\n--\n\nBegin a wait of the running loop for the outcome."},
+    {"_leave", tv_py_handle_leave, METH_NOARGS,
+     "_leave($self, /)\n--\n\nAs _leave(task) of its supervisor."},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "See PEP 585."},
     {NULL, NULL, 0, NULL},
 };

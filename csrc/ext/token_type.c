@@ -86,7 +86,10 @@ static PyObject *token_wait(PyObject *self, PyObject *const *args, Py_ssize_t na
         return NULL;
     if (timeout_ns == 0 || tv_token_is_cancelled(token_of(self)))
         return get_is_cancelled(self, NULL);
-    if (tv_py_wait(wait_cancelled, token_of(self), timeout_ns, &err) < 0)
+    if (tv_py_wait_for(tv_py_state_of(self), NULL,
+                       "wait() would block the event loop that runs here; await "
+                       "ctx.wait_cancelled() or look at is_cancelled",
+                       wait_cancelled, token_of(self), timeout_ns, &err) < 0)
         return NULL;
     if (err != TV_OK && err != TV_TIMEOUT)
         return tv_py_raise(tv_py_state_of(self), err, NULL);

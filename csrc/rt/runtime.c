@@ -38,6 +38,7 @@ static void init(struct tv_supervisor *supervisor, const struct tv_config *confi
     tv_sem_init(&supervisor->crew.alone);
     tv_bus_init(&supervisor->bus);
     tv_pool_init(&supervisor->pool);
+    tv_loop_part_init(&supervisor->loop);
     tv_core_init(&supervisor->core, &core_config);
 }
 
@@ -71,6 +72,8 @@ static void fini(struct tv_supervisor *supervisor)
 {
     tv_subscribers_free_all(supervisor);
     tv_stuck_free(supervisor->stuck_list, supervisor->stuck_count);
+    tv_loop_part_end(supervisor);
+    tv_loop_rele(tv_loop_of(supervisor));
     tv_core_fini(&supervisor->core, free);
     tv_sem_fini(&supervisor->run_sem);
     tv_sem_fini(&supervisor->timer_sem);
@@ -211,6 +214,7 @@ static void apply(struct tv_supervisor *supervisor, struct tv_after *after)
         after->any = true;
     }
     follow_shutdown(supervisor, after);
+    tv_loop_notice(supervisor, after);
     tv_timer_by(supervisor, tv_core_deadline(&supervisor->core), after);
 }
 
@@ -290,6 +294,8 @@ void tv_after_run(struct tv_supervisor *supervisor, struct tv_after *after)
     tv_pool_wake(todo.workers);
     if (todo.kick_timer)
         tv_sem_post(&supervisor->timer_sem);
+    if (todo.call_loop)
+        tv_loop_call(supervisor);
     if (todo.start)
         tv_pool_start(supervisor, todo.start);
     tv_tokens_wake(todo.tokens);

@@ -14,6 +14,7 @@
 
 #include "core/core.h"
 #include "rt/bus.h"
+#include "rt/loop.h"
 #include "rt/pool.h"
 #include "rt/process.h"
 #include "rt/thread.h"
@@ -46,6 +47,9 @@ struct tv_task {
     struct tv_list waiters;
     struct tv_token *token, *attempt_token; /* made when somebody asks; held */
     struct tv_worker *worker;               /* in whose hands its body is */
+    bool on_loop;                           /* or it is in the loop's */
+    bool is_ordered;                        /* in the loop's orders, by next_order; held */
+    struct tv_task *next_order;
     struct tv_task *next_stuck;             /* in supervisor->stuck; held */
 };
 
@@ -61,6 +65,7 @@ struct tv_after {
     enum tv_caller caller;
     bool any;
     bool kick_timer;
+    bool call_loop;
     uint32_t start;              /* workers to start */
     struct tv_waiter *wake;
     struct tv_worker *workers;   /* to be woken, by next_woken */
@@ -94,6 +99,7 @@ struct tv_supervisor {
     struct tv_bus bus;
     struct tv_pool pool;
     struct tv_crew crew;
+    struct tv_loop_part loop;
     struct tv_list joining, closing; /* struct tv_waiter */
     struct tv_job *jobs, **last_job; /* the ready queue's first part */
     uint64_t jobs_open;              /* queued or being run */

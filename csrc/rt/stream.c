@@ -6,6 +6,7 @@
  * closed stream has left the bus, so its queue is nobody's but the last reference's.
  */
 #include "rt/runtime.h"
+#include "rt/watch.h"
 
 #include <stdlib.h>
 
@@ -48,6 +49,11 @@ struct tv_stream *tv_stream_hold(struct tv_stream *stream)
 {
     atomic_fetch_add_explicit(&stream->refs, 1, memory_order_relaxed);
     return stream;
+}
+
+struct tv_supervisor *tv_stream_supervisor(const struct tv_stream *stream)
+{
+    return stream->supervisor;
 }
 
 void tv_stream_rele(struct tv_stream *stream)
@@ -134,4 +140,14 @@ enum tv_err tv_stream_next(struct tv_stream *stream, tv_ns deadline, struct tv_e
         slept = tv_waiter_sleep(&waiter, &stream->receiver.waiters, &supervisor->lock, deadline);
         tv_waiter_fini(&waiter);
     }
+}
+
+struct tv_lock *tv_stream_watch(struct tv_stream *stream, struct tv_waiter *waiter)
+{
+    struct tv_lock *lock = &stream->supervisor->lock;
+
+    tv_lock_take(lock);
+    tv_list_append(&stream->receiver.waiters, &waiter->link);
+    tv_lock_drop(lock);
+    return lock;
 }

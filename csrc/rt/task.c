@@ -23,6 +23,7 @@ struct tv_task *tv_task_new(struct tv_supervisor *supervisor, const struct tv_sp
         .user = user,
     };
     tv_actor_init(&task->actor, tv_id_next(), tv_text_hold(name), &spec->options);
+    task->actor.on_loop = spec->on_loop;
     tv_list_init(&task->waiters);
     atomic_init(&task->refs, 1);
     atomic_init(&task->done, false);
@@ -159,6 +160,7 @@ void tv_task_set_canceled(struct tv_task *task, struct tv_after *after)
 {
     note_reason(task, task->actor.cancel_reason);
     tv_token_set_later(task->token, task->actor.cancel_reason, &after->tokens);
+    tv_loop_order_cancel(task, after);
     after->any = true;
 }
 
@@ -166,6 +168,7 @@ void tv_task_set_timed_out(struct tv_task *task, struct tv_after *after)
 {
     note_reason(task, TV_CANCEL_TIMEOUT);
     tv_token_set_later(task->attempt_token, TV_CANCEL_TIMEOUT, &after->tokens);
+    tv_loop_order_cancel(task, after);
     after->any = true;
 }
 

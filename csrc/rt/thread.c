@@ -4,6 +4,7 @@
 #include "rt/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #ifdef __linux__
 #include <linux/futex.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #endif
@@ -181,6 +183,68 @@ enum tv_err tv_sem_wait(struct tv_sem *sem, tv_ns deadline)
 }
 
 #endif
+
+/* ---- bells --------------------------------------------------------------------------------- */
+
+#ifdef __linux__
+
+bool tv_bell_init(struct tv_bell *bell)
+{
+    bell->listen = bell->ring = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return bell->listen >= 0;
+}
+
+void tv_bell_fini(struct tv_bell *bell)
+{
+    close(bell->listen);
+}
+
+#else
+
+static void prepare_end(int descriptor)
+{
+    fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+    fcntl(descriptor, F_SETFL, O_NONBLOCK);
+}
+
+bool tv_bell_init(struct tv_bell *bell)
+{
+    int ends[2];
+
+    if (pipe(ends) != 0)
+        return false;
+    prepare_end(ends[0]);
+    prepare_end(ends[1]);
+    *bell = (struct tv_bell){ends[0], ends[1]};
+    return true;
+}
+
+void tv_bell_fini(struct tv_bell *bell)
+{
+    close(bell->listen);
+    close(bell->ring);
+}
+
+#endif
+
+/* A bell that is full rings already. */
+void tv_bell_ring(struct tv_bell *bell)
+{
+    const uint64_t one = 1;
+
+    while (write(bell->ring, &one, sizeof one) < 0 && errno == EINTR)
+        continue;
+}
+
+void tv_bell_silence(struct tv_bell *bell)
+{
+    uint64_t rung[8];
+    ssize_t got;
+
+    do
+        got = read(bell->listen, rung, sizeof rung);
+    while (got == (ssize_t)sizeof rung || (got < 0 && errno == EINTR));
+}
 
 /* ---- threads ------------------------------------------------------------------------------- */
 

@@ -55,6 +55,17 @@ void tv_sem_post(struct tv_sem *sem);
 /* Blocks. OK: posted, and empty again. TIMEOUT. INTERRUPTED: a signal handler has run. */
 enum tv_err tv_sem_wait(struct tv_sem *sem, tv_ns deadline);
 
+/* A descriptor to be woken by: `listen` is readable from the first ring until it is silenced. */
+struct tv_bell {
+    int listen, ring;
+};
+
+/* False: no descriptor is to be had. */
+bool tv_bell_init(struct tv_bell *bell);
+void tv_bell_fini(struct tv_bell *bell);
+void tv_bell_ring(struct tv_bell *bell);
+void tv_bell_silence(struct tv_bell *bell);
+
 struct tv_thread {
     pthread_t handle;
 };

@@ -87,10 +87,14 @@ static void run_until_closed(struct tv_supervisor *supervisor)
     tv_lock_drop(&supervisor->lock);
 }
 
-/* Waits for the members that are not inside somebody's code. */
+/*
+ * Waits for the members that are not inside somebody's code. Of a private loop nobody knows, so it
+ * is not waited for without end.
+ */
 static void close_threads(struct tv_supervisor *supervisor)
 {
     struct tv_after after = TV_AFTER(TV_DETACHED);
+    tv_ns until = tv_after(tv_now(), TV_LOOP_PATIENCE);
 
     tv_lock_take(&supervisor->lock);
     supervisor->timer_until = AWAKE;
@@ -98,11 +102,15 @@ static void close_threads(struct tv_supervisor *supervisor)
     supervisor->crew.closing = true;
     tv_subscribers_stop(supervisor, &after);
     tv_pool_leave(supervisor, &after);
+    tv_loop_leave(supervisor, &after);
     while (supervisor->crew.present > 0 || supervisor->pool.arriving > 0) {
         supervisor->timer_until = TV_NEVER;
         tv_rt_drop(supervisor, &after);
-        tv_sem_wait(&supervisor->timer_sem, TV_NEVER);
+        if (tv_sem_wait(&supervisor->timer_sem, until) == TV_TIMEOUT)
+            until = TV_NEVER;
         tv_lock_take(&supervisor->lock);
+        if (until == TV_NEVER)
+            tv_loop_abandon(supervisor);
     }
     supervisor->timer_until = AWAKE;
     tv_rt_drop(supervisor, &after);
@@ -126,6 +134,7 @@ static void complete(struct tv_supervisor *supervisor)
     }
     after.any = true;
     tv_rt_drop(supervisor, &after);
+    tv_loop_part_end(supervisor);
 }
 
 /*

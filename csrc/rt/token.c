@@ -16,6 +16,7 @@
 #include "core/list.h"
 #include "rt/process.h"
 #include "rt/waiter.h"
+#include "rt/watch.h"
 
 #include <stdlib.h>
 
@@ -180,4 +181,14 @@ enum tv_err tv_token_wait(struct tv_token *token, tv_ns deadline)
     }
     tv_waiter_fini(&waiter);
     return tv_token_is_cancelled(token) ? TV_OK : err;
+}
+
+struct tv_lock *tv_token_watch(struct tv_token *token, struct tv_waiter *waiter)
+{
+    struct tv_lock *lock = &token->root->lock;
+
+    tv_lock_take(lock);
+    tv_list_append(&token->waiters, &waiter->link);
+    tv_lock_drop(lock);
+    return lock;
 }

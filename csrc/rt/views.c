@@ -138,7 +138,7 @@ void tv_stuck_write_down(struct tv_supervisor *supervisor)
         struct tv_task *next = task->next_stuck;
 
         if (list)
-            list[n++].name = tv_text_hold(task->actor.name);
+            list[n++] = (struct tv_stuck_task){.name = tv_text_hold(task->actor.name)};
         tv_task_rele(task);
         task = next;
     }
@@ -151,13 +151,16 @@ void tv_stuck_write_down(struct tv_supervisor *supervisor)
     tv_lock_drop(&supervisor->lock);
 }
 
-/* The thread is looked up now: a body that has returned meanwhile has none. */
-static unsigned long thread_of(struct tv_supervisor *supervisor, const struct tv_text *name)
+/* Where its body is, looked up now: one that has returned meanwhile is nowhere. */
+static unsigned long place_of(struct tv_supervisor *supervisor, const struct tv_text *name,
+                              struct tv_task **on_loop)
 {
     struct tv_actor *actor = tv_registry_by_name(&supervisor->core.registry, name);
-    struct tv_worker *worker = actor ? tv_task_of(actor)->worker : NULL;
+    struct tv_task *task = actor ? tv_task_of(actor) : NULL;
 
-    return worker ? tv_thread_number(worker->member.thread) : 0;
+    if (task && task->on_loop)
+        *on_loop = tv_task_hold(task);
+    return task && task->worker ? tv_thread_number(task->worker->member.thread) : 0;
 }
 
 enum tv_err tv_stuck(struct tv_supervisor *supervisor, struct tv_stuck_task **tasks, size_t *count)
@@ -176,7 +179,8 @@ enum tv_err tv_stuck(struct tv_supervisor *supervisor, struct tv_stuck_task **ta
     tv_lock_take(&supervisor->lock);
     for (size_t i = 0; i < n; i++) {
         made[i].name = tv_text_hold(supervisor->stuck_list[i].name);
-        made[i].thread = thread_of(supervisor, made[i].name);
+        made[i].on_loop = NULL;
+        made[i].thread = place_of(supervisor, made[i].name, &made[i].on_loop);
     }
     tv_lock_drop(&supervisor->lock);
     *tasks = made;
@@ -184,10 +188,17 @@ enum tv_err tv_stuck(struct tv_supervisor *supervisor, struct tv_stuck_task **ta
     return TV_OK;
 }
 
+static void forget_stuck(struct tv_stuck_task *stuck)
+{
+    tv_text_rele(stuck->name);
+    if (stuck->on_loop)
+        tv_task_rele(stuck->on_loop);
+}
+
 void tv_stuck_free(struct tv_stuck_task *tasks, size_t count)
 {
     for (size_t i = 0; tasks && i < count; i++)
-        tv_text_rele(tasks[i].name);
+        forget_stuck(&tasks[i]);
     free(tasks);
 }
 

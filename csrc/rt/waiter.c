@@ -1,5 +1,7 @@
 #include "rt/waiter.h"
 
+#include "rt/watch.h"
+
 /*
  * The one thread that signal handlers interrupt sleeps on this semaphore instead of its waiter's
  * own: a handler may run on any thread and at any moment, when the waiter's stack may be gone.
@@ -95,6 +97,10 @@ static void post(struct tv_waiter *waiter)
 {
     struct tv_sem *sem = waiter->sem;
 
+    if (!sem) {
+        tv_watch_post(waiter);
+        return;
+    }
     if (sem != &waiter->own)
         atomic_store(&waiter->posted, true);
     tv_sem_post(sem);

@@ -28,7 +28,8 @@ struct tv_waiter {
     bool woken;
     bool in_vain;         /* woken because it will not come */
     struct tv_sem own;
-    struct tv_sem *sem;   /* its own, or one that others post too and that outlives it */
+    struct tv_sem *sem;   /* its own, or one that others post too and that outlives it; NULL: a
+                             watch's, whose loop is told */
     _Atomic bool posted;  /* the waker has posted such a one, and is done with the waiter */
 };
 

@@ -28,6 +28,7 @@ struct rig {
     tv_id ids;
     struct tv_text *spare[2]; /* texts that the last result gave back; its effects borrow them */
     struct tv_slot *gone;     /* records that the last step gave back; its effects borrow them */
+    bool on_loop;             /* tasks made from now on are for the loop */
     char text[RIG_TEXT];
 };
 
@@ -239,6 +240,7 @@ static inline void rig_task(struct rig *rig, struct task *task, const char *name
 {
     task->options = options;
     tv_actor_init(&task->actor, ++rig->ids, tv_text_new(name, strlen(name)), &task->options);
+    task->actor.on_loop = rig->on_loop;
 }
 
 static inline enum tv_step rig_add(struct rig *rig, tv_ns now, struct task *task, const char *name,
@@ -322,13 +324,18 @@ static inline uint64_t rig_cancel_slot(struct rig *rig, tv_ns now, const char *s
     return in.count;
 }
 
-/* Which task a worker got; NULL: none. */
-static inline struct tv_actor *rig_take(struct rig *rig, tv_ns now)
+/* Which task a worker, or the loop, got; NULL: none. */
+static inline struct tv_actor *rig_take_for(struct rig *rig, tv_ns now, bool for_loop)
 {
-    struct tv_input in = {.kind = TV_IN_TAKE};
+    struct tv_input in = {.kind = TV_IN_TAKE, .for_loop = for_loop};
 
     CHECK_EQ(rig_step(rig, now, &in), TV_STEP_OK);
     return in.actor;
+}
+
+static inline struct tv_actor *rig_take(struct rig *rig, tv_ns now)
+{
+    return rig_take_for(rig, now, false);
 }
 
 /* The body has ended: NONE, FAIL or FATAL with `text`, CANCELED. What is not taken is released. */

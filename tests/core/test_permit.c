@@ -137,6 +137,33 @@ static void always_without_interval_goes_behind_everybody_else(void)
     done();
 }
 
+/* Every second one is for the loop. Permits are given in one order, whoever is to take them. */
+static void the_loop_and_the_workers_share_the_permits_and_take_their_own(void)
+{
+    rig_init(&rig, (struct tv_core_config){.defaults = RIG_OPTIONS, .max_concurrent = 3});
+    for (int i = 0; i < 6; i++) {
+        rig.on_loop = i % 2;
+        rig_add(&rig, 0, &t[i], (char[2]){(char)('a' + i), 0}, RIG_OPTIONS);
+    }
+    CHECK_IN(TV_ACTOR_READY, "ac");
+    CHECK_IN(TV_ACTOR_INBOX, "b");
+    CHECK_IN(TV_ACTOR_PERMIT, "def");
+    CHECK(rig_take_for(&rig, 0, true) == &t[1].actor);
+    CHECK(rig_take_for(&rig, 0, true) == NULL);
+    CHECK(rig_take(&rig, 0) == &t[0].actor);
+    rig_end(&rig, 0, &t[0], TV_ERROR_NONE, NULL);
+    CHECK_IN(TV_ACTOR_INBOX, "d");
+    rig_leave(&rig, 0, &t[3], TV_LEAVE_REMOVE);
+    CHECK_EQ(t[3].actor.attempt, 0);
+    CHECK_IN(TV_ACTOR_READY, "ce");
+    CHECK_IN(TV_ACTOR_INBOX, "");
+    rig_shutdown(&rig, 0, 100);
+    rig_settle(&rig, 0);
+    CHECK_IN(TV_ACTOR_READY, "");
+    CHECK_IN(TV_ACTOR_STOPPING, "b");
+    done();
+}
+
 static void a_permit_given_back_too_often_is_a_bug(void)
 {
     int broke = 0;
@@ -159,6 +186,7 @@ int main(int argc, char **argv)
         TEST(a_task_cancelled_in_the_ready_queue_gives_its_permit_to_the_next),
         TEST(a_task_cancelled_in_the_permit_queue_leaves_the_others_in_order),
         TEST(always_without_interval_goes_behind_everybody_else),
+        TEST(the_loop_and_the_workers_share_the_permits_and_take_their_own),
         TEST(a_permit_given_back_too_often_is_a_bug),
     };
 

@@ -28,6 +28,8 @@ static const struct {
     {TV_ACTOR_PERMIT, TV_LEAVE, TV_ACTOR_DONE},
     {TV_ACTOR_READY, TV_TAKE, TV_ACTOR_RUNNING},
     {TV_ACTOR_READY, TV_LEAVE, TV_ACTOR_DONE},
+    {TV_ACTOR_INBOX, TV_TAKE, TV_ACTOR_RUNNING},
+    {TV_ACTOR_INBOX, TV_LEAVE, TV_ACTOR_DONE},
     {TV_ACTOR_RUNNING, TV_END, TV_ACTOR_DONE},
     {TV_ACTOR_RUNNING, TV_LEAVE, TV_ACTOR_STOPPING},
     {TV_ACTOR_RUNNING, TV_DUE, TV_ACTOR_OVERDUE},
@@ -98,6 +100,7 @@ static void bring_to(enum tv_actor_state state)
                                            .queue_capacity = 1,
                                            .max_slot_queue = 5});
     other.actor.name = third.actor.name = NULL;
+    rig.on_loop = state == TV_ACTOR_INBOX;
     if (state == TV_ACTOR_PERMIT)
         rig_add(&rig, 0, &other, "other", RIG_OPTIONS);
     if (state == TV_ACTOR_RESERVED) {
@@ -107,7 +110,7 @@ static void bring_to(enum tv_actor_state state)
         submit_to(state);
     } else {
         rig_add(&rig, 0, &a, "a", options_for(state));
-        if (state > TV_ACTOR_READY)
+        if (state > TV_ACTOR_INBOX)
             bring_running_to(state);
     }
     CHECK_EQ(a.actor.state, state);
@@ -169,6 +172,7 @@ static void what_a_state_looks_like_from_outside(void)
         [TV_ACTOR_QUEUED] = {TV_TASK_QUEUED, false},
         [TV_ACTOR_PERMIT] = {TV_TASK_WAITING, false},
         [TV_ACTOR_READY] = {TV_TASK_WAITING, false},
+        [TV_ACTOR_INBOX] = {TV_TASK_WAITING, false},
         [TV_ACTOR_RUNNING] = {TV_TASK_RUNNING, true},
         [TV_ACTOR_OVERDUE] = {TV_TASK_STOPPING, true},
         [TV_ACTOR_STOPPING] = {TV_TASK_STOPPING, true},

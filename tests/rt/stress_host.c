@@ -157,8 +157,8 @@ static void start(uint64_t number)
     struct tv_subscriber subscriber = {text("s"), 3, observe, NULL};
 
     life = (struct life){.number = number, .gate = GATE};
-    life.specs[0] = (struct tv_spec){TV_OPTIONS_INHERIT, live, NULL};
-    life.specs[1] = (struct tv_spec){TV_OPTIONS_INHERIT, ignore, NULL};
+    life.specs[0] = (struct tv_spec){.options = TV_OPTIONS_INHERIT, .call = live};
+    life.specs[1] = (struct tv_spec){.options = TV_OPTIONS_INHERIT, .call = ignore};
     config.max_concurrent = number % 3 == 1 ? 2 : 0;
     config.defaults.grace_ns = number % 2 ? TV_MS / 2 : 60 * TV_SECOND;
     config.defaults.backoff = (struct tv_backoff){50000, 50000, 1.0, TV_JITTER_NONE};

@@ -110,7 +110,7 @@ static struct record *new_record(struct tv_prng *chance)
     options.max_retries = draw(chance, 3);
     options.backoff = (struct tv_backoff){100000, 400000, 2.0,
                                           (enum tv_jitter)draw(chance, 4)};
-    record->spec = (struct tv_spec){options, live, record};
+    record->spec = (struct tv_spec){.options = options, .call = live, .arg = record};
     return record;
 }
 

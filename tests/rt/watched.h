@@ -1,10 +1,10 @@
 /*
- * watched.h: the runtime's locks, with a test in between. It counts what a thread holds, and stops a
- * thread before a lock, so that it comes late.
+ * watched.h: the runtime's locks, with a test in between. It counts what a thread holds, and stops
+ * a thread before a lock, so that it comes late.
  *
  *     host.held_locks = held_here;                         // the fake host checks that it is none
  *     make_late("taskvisor-timer", NULL);                  // that thread waits until `freed`
- *     skip = 1;                                            // this one, before its next lock but one
+ *     skip = 1;                                           // this one, before its next lock but one
  */
 #ifndef WATCHED_H
 #define WATCHED_H

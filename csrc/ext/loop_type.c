@@ -1,0 +1,393 @@
+/*
+ * loop_type.c: Loop, an asyncio loop's end of our mailbox. Internal.
+ *
+ * It is the callback of the mailbox's descriptor, and the loop's selector is its only owner. A loop
+ * that is closed drops its callbacks, so the Loop's deallocation is how we learn of it, whichever
+ * kind of loop that is: supervisors that it served are shut down, and bodies that it has left
+ * behind end as cancelled.
+ */
+#include "ext/loops.h"
+
+/* ---- asyncio ------------------------------------------------------------------------------- */
+
+static int load(PyObject **field, const char *module_name, const char *attribute)
+{
+    PyObject *module = PyImport_ImportModule(module_name);
+
+    if (module)
+        Py_XSETREF(*field, tv_py_attribute(module, attribute));
+    Py_XDECREF(module);
+    return *field ? 0 : -1;
+}
+
+int tv_py_asyncio_load(struct tv_py_state *state)
+{
+    if (state->current)
+        return 0;
+#define X(name, module, attribute)                        \
+    if (load(&state->name, module, attribute) < 0)        \
+        return -1;
+    TV_PY_OF_ASYNCIO(X)
+#undef X
+    state->current = PyContextVar_New("taskvisor_attempt", NULL);
+    return state->current ? 0 : -1;
+}
+
+PyObject *tv_py_running_loop(struct tv_py_state *state)
+{
+    PyObject *loop = PyObject_CallNoArgs(state->running_loop);
+
+    Py_XDECREF(loop); /* it runs: it stays while this thread is in one of its callbacks */
+    return loop == Py_None ? NULL : loop;
+}
+
+PyObject *tv_py_need_running_loop(struct tv_py_state *state)
+{
+    PyObject *running;
+
+    if (tv_py_asyncio_load(state) < 0)
+        return NULL;
+    running = tv_py_running_loop(state);
+    if (!running && !PyErr_Occurred())
+        PyErr_SetString(PyExc_RuntimeError,
+                        "no asyncio event loop is running here (those of other libraries, as "
+                        "trio's, are not supported)");
+    return running;
+}
+
+/* ---- the list ------------------------------------------------------------------------------ */
+
+/* A new reference; NULL without an exception: we have nothing to do with this loop. */
+static struct tv_py_loop *find(struct tv_py_state *state, PyObject *loop)
+{
+    struct tv_py_loop *found;
+
+    TV_PY_LOCK_LOOPS(state);
+    for (found = state->loops; found && found->loop != loop; found = found->next)
+        continue;
+    Py_XINCREF(found);
+    TV_PY_UNLOCK_LOOPS();
+    return found;
+}
+
+static void enlist(struct tv_py_loop *self)
+{
+    struct tv_py_state *state = self->state;
+
+    TV_PY_LOCK_LOOPS(state);
+    self->next = state->loops;
+    if (self->next)
+        self->next->previous = self;
+    state->loops = self;
+    TV_PY_UNLOCK_LOOPS();
+}
+
+static void delist(struct tv_py_loop *self)
+{
+    struct tv_py_state *state = self->state;
+
+    TV_PY_LOCK_LOOPS(state);
+    if (self->next)
+        self->next->previous = self->previous;
+    if (self->previous)
+        self->previous->next = self->next;
+    else if (state->loops == self)
+        state->loops = self->next;
+    TV_PY_UNLOCK_LOOPS();
+    self->next = self->previous = NULL;
+}
+
+bool tv_py_is_on_loop(struct tv_py_state *state, const struct tv_supervisor *supervisor)
+{
+    PyObject *running = state->loops ? tv_py_running_loop(state) : NULL;
+    struct tv_py_loop *self = running ? find(state, running) : NULL;
+    bool is = false;
+
+    PyErr_Clear();
+    if (self)
+        is = supervisor ? tv_loop_of(supervisor) == self->mailbox
+                        : tv_loop_is_serving(self->mailbox);
+    Py_XDECREF(self);
+    return is;
+}
+
+PyObject *tv_py_loop_find_task(struct tv_py_state *state, const struct tv_task *task)
+{
+    PyObject *found = NULL;
+
+    TV_PY_LOCK_LOOPS(state);
+    for (struct tv_py_loop *loop = state->loops; loop && !found; loop = loop->next)
+        for (struct tv_py_attempt *at = loop->attempts; at && !found; at = at->next)
+            if (at->call.task == task)
+                found = Py_XNewRef(at->task);
+    TV_PY_UNLOCK_LOOPS();
+    return found;
+}
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+/* The first of them, with the list's reference; NULL: none is left. */
+static struct tv_py_attempt *first_attempt(struct tv_py_loop *self)
+{
+    return self->attempts ? (struct tv_py_attempt *)Py_NewRef(self->attempts) : NULL;
+}
+
+/* The loop will not run again, whatever is still in it. */
+static void end(struct tv_py_loop *self)
+{
+    struct tv_py_attempt *attempt;
+
+    delist(self);
+    if (tv_forked_since(self->generation))
+        return;
+    tv_loop_close(self->mailbox);
+    while ((attempt = first_attempt(self))) {
+        tv_py_attempt_lose(attempt);
+        Py_DECREF(attempt);
+    }
+    while (self->watches)
+        tv_py_watch_withdraw(self->watches);
+}
+
+static int loop_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    struct tv_py_loop *self = (struct tv_py_loop *)object;
+
+    Py_VISIT(Py_TYPE(object));
+    Py_VISIT(self->loop);
+    Py_VISIT(self->context);
+    for (struct tv_py_watch *watch = self->watches; watch; watch = watch->next)
+        Py_VISIT(watch);
+    return 0;
+}
+
+static void loop_dealloc(PyObject *object)
+{
+    struct tv_py_loop *self = (struct tv_py_loop *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    PyObject *raised = tv_py_take_exception();
+
+    PyObject_GC_UnTrack(object);
+    end(self);
+    tv_loop_rele(self->mailbox);
+    Py_XDECREF(self->context);
+    Py_XDECREF(self->loop);
+    type->tp_free(object);
+    Py_DECREF(type);
+    if (raised)
+        tv_py_put_exception(raised);
+}
+
+static bool runs(struct tv_py_loop *self)
+{
+    PyObject *answer = PyObject_CallMethod(self->loop, "is_running", NULL);
+    int is = answer ? PyObject_IsTrue(answer) : -1;
+
+    PyErr_Clear();
+    Py_XDECREF(answer);
+    return is != 0;
+}
+
+/* One that does not run, a new reference; NULL: none. */
+static struct tv_py_loop *find_idle(struct tv_py_state *state)
+{
+    struct tv_py_loop *found = NULL;
+
+    TV_PY_LOCK_LOOPS(state);
+    for (found = state->loops; found && (found->is_private || runs(found)); found = found->next)
+        continue;
+    Py_XINCREF(found);
+    TV_PY_UNLOCK_LOOPS();
+    return found;
+}
+
+void tv_py_loops_abandon(struct tv_py_state *state)
+{
+    struct tv_py_loop *idle;
+
+    while ((idle = find_idle(state))) {
+        end(idle);
+        Py_DECREF(idle);
+    }
+}
+
+/* ---- making one ---------------------------------------------------------------------------- */
+
+/* In an empty context: what our callbacks do is not the business of who was here first. */
+static int add_reader(struct tv_py_loop *self)
+{
+    PyObject *none = NULL;
+
+    if (PyContext_Enter(self->context) < 0)
+        return -1;
+    none = PyObject_CallMethod(self->loop, "add_reader", "iO",
+                               tv_loop_descriptor(self->mailbox), self);
+    PyContext_Exit(self->context);
+    if (!none && PyErr_ExceptionMatches(PyExc_NotImplementedError))
+        PyErr_Format(PyExc_RuntimeError,
+                     "taskvisor needs an event loop that has add_reader(); %R has not",
+                     self->loop);
+    Py_XDECREF(none);
+    return none ? 0 : -1;
+}
+
+static struct tv_py_loop *loop_new(struct tv_py_state *state, PyObject *loop, bool is_private)
+{
+    struct tv_loop *mailbox;
+    enum tv_err err = tv_loop_new(&mailbox);
+    struct tv_py_loop *self;
+
+    if (err != TV_OK)
+        return (struct tv_py_loop *)(void *)tv_py_raise(state, err, NULL);
+    self = (struct tv_py_loop *)state->loop_type->tp_alloc(state->loop_type, 0);
+    if (!self) {
+        tv_loop_rele(mailbox);
+        return NULL;
+    }
+    self->state = state;
+    self->mailbox = mailbox;
+    self->loop = Py_NewRef(loop);
+    self->context = PyContext_New();
+    self->is_private = is_private;
+    self->generation = tv_generation();
+    if (!self->context || add_reader(self) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    enlist(self);
+    return self;
+}
+
+struct tv_py_loop *tv_py_loop_here(struct tv_py_state *state)
+{
+    PyObject *running = tv_py_need_running_loop(state);
+    struct tv_py_loop *self;
+
+    if (!running)
+        return NULL;
+    self = find(state, running);
+    return self ? self : loop_new(state, running, false);
+}
+
+int tv_py_core_take_loop(struct tv_py_core *core)
+{
+    struct tv_py_loop *self = tv_py_loop_here(core->state);
+    enum tv_err err;
+
+    if (!self)
+        return -1;
+    err = tv_loop_give(core->supervisor, self->mailbox);
+    Py_DECREF(self);
+    if (err == TV_OK)
+        return 0;
+    tv_py_raise(core->state, err == TV_ALREADY ? TV_ALREADY_RUNNING : err, NULL);
+    return -1;
+}
+
+/* ---- a private one ------------------------------------------------------------------------- */
+
+/* Beside whatever has been raised. */
+static void close_loop(PyObject *loop)
+{
+    PyObject *raised = tv_py_take_exception();
+    PyObject *none = PyObject_CallMethod(loop, "close", NULL);
+
+    if (!none)
+        PyErr_WriteUnraisable(loop);
+    Py_XDECREF(none);
+    if (raised)
+        tv_py_put_exception(raised);
+}
+
+/*
+ * Takes `loop`, which is closed where it is not wanted: somebody else was quicker, or a shutdown
+ * has begun, and whoever adds will be told.
+ */
+static int start(struct tv_py_core *core, PyObject *loop)
+{
+    struct tv_py_loop *self = loop_new(core->state, loop, true);
+    enum tv_err err = TV_NO_MEMORY;
+    bool not_needed;
+
+    if (self)
+        err = tv_loop_start(core->supervisor, self->mailbox, loop);
+    if (err == TV_OK) {
+        Py_DECREF(self);
+        return 0;
+    }
+    not_needed = self && (err == TV_ALREADY || err == TV_SHUTTING_DOWN);
+    if (self && !not_needed)
+        tv_py_raise(core->state, err, NULL);
+    Py_XDECREF(self);
+    close_loop(loop);
+    Py_DECREF(loop);
+    return not_needed ? 0 : -1;
+}
+
+int tv_py_core_need_loop(struct tv_py_core *core)
+{
+    PyObject *loop;
+
+    if (tv_loop_of(core->supervisor))
+        return 0;
+    if (tv_py_asyncio_load(core->state) < 0)
+        return -1;
+    loop = PyObject_CallNoArgs(core->state->new_event_loop);
+    return loop ? start(core, loop) : -1;
+}
+
+/* False: it does not run any more. A body's SystemExit or KeyboardInterrupt is recorded already. */
+static bool run_once(PyObject *loop)
+{
+    PyObject *none = PyObject_CallMethod(loop, "run_forever", NULL);
+
+    Py_XDECREF(none);
+    if (none)
+        return true;
+    if (PyErr_ExceptionMatches(PyExc_SystemExit) ||
+        PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+        PyErr_Clear();
+        return true;
+    }
+    PyErr_WriteUnraisable(loop);
+    return false;
+}
+
+void tv_py_run_loop(void *arg, void *loop_arg)
+{
+    struct tv_py_core *core = arg;
+    PyObject *loop = loop_arg, *none = NULL;
+
+    while (run_once(loop) && !tv_loop_has_left(core->supervisor))
+        continue;
+    if (core->state->end_loop)
+        none = PyObject_CallOneArg(core->state->end_loop, loop);
+    if (!none)
+        PyErr_WriteUnraisable(loop);
+    Py_XDECREF(none);
+    Py_DECREF(loop);
+}
+
+/* ---- the type ------------------------------------------------------------------------------ */
+
+static PyObject *loop_call(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    (void)args;
+    (void)kwargs;
+    return tv_py_loop_work((struct tv_py_loop *)self);
+}
+
+static PyType_Slot loop_slots[] = {
+    {Py_tp_traverse, loop_traverse},
+    {Py_tp_dealloc, loop_dealloc},
+    {Py_tp_call, loop_call},
+    {0, NULL},
+};
+
+PyType_Spec tv_py_loop_spec = {
+    .name = "taskvisor._core.Loop",
+    .basicsize = sizeof(struct tv_py_loop),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+             Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = loop_slots,
+};
