@@ -63,50 +63,22 @@ static PyObject *checked_coroutine(struct tv_py_state *state, PyObject *made)
     return NULL;
 }
 
-/* Where there is a factory, and where slow steps are to be told of, the loop makes its tasks. */
-static int may_begin_at_once(struct tv_py_loop *loop)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    PyObject *factory = PyObject_CallMethod(loop->loop, "get_task_factory", NULL);
-    PyObject *debug = NULL;
-    int may;
-
-    if (factory == Py_None)
-        debug = PyObject_CallMethod(loop->loop, "get_debug", NULL);
-    may = debug ? PyObject_Not(debug) : 0;
-    Py_XDECREF(debug);
-    Py_XDECREF(factory);
-    return PyErr_Occurred() ? -1 : may;
-#else
-    (void)loop;
-    return 0;
-#endif
-}
-
 /* An asyncio task, which may be done already. */
 static PyObject *make_task(struct tv_py_loop *loop, PyObject *coroutine, PyObject *name,
                            PyObject *context)
 {
-    int at_once = may_begin_at_once(loop);
-    PyObject *args, *kwargs = NULL, *maker = NULL, *task = NULL;
+    struct tv_py_state *state = loop->state;
+    PyObject *direct[] = {coroutine, loop->loop, name, context, Py_True};
+    PyObject *by_loop[] = {loop->loop, coroutine, name, context};
 
-    if (at_once < 0)
-        return NULL;
-    args = PyTuple_Pack(1, coroutine);
-    if (args && at_once) {
-        maker = Py_NewRef(loop->state->AsyncioTask);
-        kwargs = Py_BuildValue("{sOsOsOsO}", "loop", loop->loop, "name", name, "context", context,
-                               "eager_start", Py_True);
-    } else if (args) {
-        maker = tv_py_attribute(loop->loop, "create_task");
-        kwargs = Py_BuildValue("{sOsO}", "name", name, "context", context);
-    }
-    if (maker && kwargs)
-        task = PyObject_Call(maker, args, kwargs);
-    Py_XDECREF(maker);
-    Py_XDECREF(kwargs);
-    Py_XDECREF(args);
-    return task;
+    if (loop->makes_tasks)
+        return PyObject_VectorcallMethod(state->call_create_task, by_loop, 2,
+                                         state->with_new_task);
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyObject_Vectorcall(state->AsyncioTask, direct, 1, state->with_eager_task);
+#else
+    return PyObject_Vectorcall(state->AsyncioTask, direct, 1, state->with_task);
+#endif
 }
 
 static PyObject *begin(struct tv_py_attempt *self, PyObject *context)
@@ -127,9 +99,9 @@ static PyObject *begin(struct tv_py_attempt *self, PyObject *context)
     return task;
 }
 
-static int is_done(PyObject *task)
+static int is_done(struct tv_py_state *state, PyObject *task)
 {
-    PyObject *answer = PyObject_CallMethod(task, "done", NULL);
+    PyObject *answer = PyObject_CallMethodNoArgs(task, state->call_done);
     int done = answer ? PyObject_IsTrue(answer) : -1;
 
     Py_XDECREF(answer);
@@ -138,22 +110,19 @@ static int is_done(PyObject *task)
 
 static int call_when_done(struct tv_py_attempt *self, PyObject *task, PyObject *context)
 {
-    PyObject *add = tv_py_attribute(task, "add_done_callback");
-    PyObject *args = add ? PyTuple_Pack(1, (PyObject *)self) : NULL;
-    PyObject *kwargs = args ? Py_BuildValue("{sO}", "context", context) : NULL;
-    PyObject *none = kwargs ? PyObject_Call(add, args, kwargs) : NULL;
+    struct tv_py_state *state = self->call.state;
+    PyObject *args[] = {task, (PyObject *)self, context};
+    PyObject *none = PyObject_VectorcallMethod(state->call_add_done_callback, args, 2,
+                                               state->with_context);
 
     Py_XDECREF(none);
-    Py_XDECREF(kwargs);
-    Py_XDECREF(args);
-    Py_XDECREF(add);
     return none ? 0 : -1;
 }
 
 /* Takes `task`. */
 static void follow(struct tv_py_attempt *self, PyObject *task, PyObject *context)
 {
-    int done = is_done(task);
+    int done = is_done(self->call.state, task);
 
     if (done > 0) {
         tv_py_attempt_finish_done(self, task);

@@ -97,7 +97,7 @@ void tv_py_attempt_finish_raised(struct tv_py_attempt *self)
 /* The asyncio task is done: what came of it. */
 void tv_py_attempt_finish_done(struct tv_py_attempt *self, PyObject *task)
 {
-    PyObject *value = PyObject_CallMethod(task, "result", NULL);
+    PyObject *value = PyObject_CallMethodNoArgs(task, self->call.state->call_result);
 
     if (value)
         tv_py_attempt_finish(self, value, NULL);

@@ -64,6 +64,22 @@ static PyObject *leave_with_error(struct tv_py_loop *self)
     return NULL;
 }
 
+/* A factory, and debug mode, which tells of slow steps, are the loop's own affair. */
+static int look_at_loop(struct tv_py_loop *self)
+{
+    PyObject *factory = PyObject_CallMethodNoArgs(self->loop, self->state->call_get_task_factory);
+    PyObject *debug = NULL;
+    int is_debug;
+
+    if (factory)
+        debug = PyObject_CallMethodNoArgs(self->loop, self->state->call_get_debug);
+    is_debug = debug ? PyObject_IsTrue(debug) : -1;
+    self->makes_tasks = factory != Py_None || is_debug;
+    Py_XDECREF(debug);
+    Py_XDECREF(factory);
+    return is_debug < 0 ? -1 : 0;
+}
+
 PyObject *tv_py_loop_work(struct tv_py_loop *self)
 {
     tv_ns until = tv_now() + A_WHILE;
@@ -72,6 +88,8 @@ PyObject *tv_py_loop_work(struct tv_py_loop *self)
     if (tv_forked_since(self->generation))
         Py_RETURN_NONE;
     tv_loop_hear(self->mailbox);
+    if (look_at_loop(self) < 0)
+        return NULL;
     while (tv_loop_next(self->mailbox, &errand)) {
         if (run(self, &errand) < 0)
             return leave_with_error(self);

@@ -107,6 +107,24 @@
     X(urandom, "os", "urandom")                                       \
     X(Coroutine, "collections.abc", "Coroutine")
 
+/* X(name): names of methods that an attempt on a loop calls; state->call_name is the str. */
+#define TV_PY_CALLED(X)                           \
+    X(done)                                       \
+    X(result)                                     \
+    X(add_done_callback)                          \
+    X(create_task)                                \
+    X(create_future)                              \
+    X(get_task_factory)                           \
+    X(get_debug)                                  \
+    X(set_result)
+
+/* X(name, keywords...): the keyword arguments of such a call; state->with_name is the tuple. */
+#define TV_PY_KEYWORDS(X)                                                             \
+    X(context, "context")                                                             \
+    X(new_task, "name", "context")                                                    \
+    X(task, "loop", "name", "context")                                                \
+    X(eager_task, "loop", "name", "context", "eager_start")
+
 /* Bound once by _bind(), before anything else can be called; constant from then on. */
 struct tv_py_state {
 #define X(name, file) PyTypeObject *file##_type;
@@ -123,6 +141,12 @@ struct tv_py_state {
 #undef X
 #define X(name, module, attribute) PyObject *name;
     TV_PY_OF_ASYNCIO(X)
+#undef X
+#define X(name) PyObject *call_##name;
+    TV_PY_CALLED(X)
+#undef X
+#define X(name, ...) PyObject *with_##name;
+    TV_PY_KEYWORDS(X)
 #undef X
     PyObject *current;        /* the ContextVar of the attempt that code on a loop belongs to */
     struct tv_py_loop *loops; /* all; guarded by TV_PY_LOCK_LOOPS */

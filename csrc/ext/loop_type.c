@@ -20,10 +20,50 @@ static int load(PyObject **field, const char *module_name, const char *attribute
     return *field ? 0 : -1;
 }
 
+/* A tuple of strs that are interned, as keywords are. */
+static PyObject *keywords(const char *const *names)
+{
+    Py_ssize_t count = 0;
+    PyObject *tuple;
+
+    while (names[count])
+        count++;
+    tuple = PyTuple_New(count);
+    for (Py_ssize_t i = 0; i < count && tuple; i++) {
+        PyObject *name = PyUnicode_InternFromString(names[i]);
+
+        if (name)
+            PyTuple_SET_ITEM(tuple, i, name);
+        else
+            Py_CLEAR(tuple);
+    }
+    return tuple;
+}
+
+static int make_names(struct tv_py_state *state)
+{
+#define X(name)                                                             \
+    Py_XSETREF(state->call_##name, PyUnicode_InternFromString(#name));      \
+    if (!state->call_##name)                                                \
+        return -1;
+    TV_PY_CALLED(X)
+#undef X
+#define X(name, ...)                                                        \
+    Py_XSETREF(state->with_##name,                                          \
+               keywords((const char *const[]){__VA_ARGS__, NULL}));         \
+    if (!state->with_##name)                                                \
+        return -1;
+    TV_PY_KEYWORDS(X)
+#undef X
+    return 0;
+}
+
 int tv_py_asyncio_load(struct tv_py_state *state)
 {
     if (state->current)
         return 0;
+    if (make_names(state) < 0)
+        return -1;
 #define X(name, module, attribute)                        \
     if (load(&state->name, module, attribute) < 0)        \
         return -1;

@@ -27,6 +27,7 @@ struct tv_py_loop {
     struct tv_py_watch *watches;     /* those that have not been told; held */
     struct tv_py_loop *next, *previous; /* in state->loops */
     bool is_private;
+    bool makes_tasks;                /* it is to make them itself: a factory, or debug mode */
     unsigned generation;
 };
 

@@ -73,6 +73,12 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     TV_PY_IMPORTED(X)
     TV_PY_OF_ASYNCIO(X)
 #undef X
+#define X(name) Py_VISIT(state->call_##name);
+    TV_PY_CALLED(X)
+#undef X
+#define X(name, ...) Py_VISIT(state->with_##name);
+    TV_PY_KEYWORDS(X)
+#undef X
     Py_VISIT(state->current);
     for (int i = 0; i <= TV_RESTART_ALWAYS; i++)
         Py_VISIT(state->restarts[i]);
@@ -91,6 +97,12 @@ static int module_clear(PyObject *module)
     TV_PY_BOUND(X)
     TV_PY_IMPORTED(X)
     TV_PY_OF_ASYNCIO(X)
+#undef X
+#define X(name) Py_CLEAR(state->call_##name);
+    TV_PY_CALLED(X)
+#undef X
+#define X(name, ...) Py_CLEAR(state->with_##name);
+    TV_PY_KEYWORDS(X)
 #undef X
     Py_CLEAR(state->current);
     for (int i = 0; i <= TV_RESTART_ALWAYS; i++)

@@ -42,7 +42,7 @@ static void delist(struct tv_py_watch *self)
 struct tv_py_watch *tv_py_watch_blank(struct tv_py_state *state, struct tv_py_handle *handle)
 {
     PyObject *loop = tv_py_need_running_loop(state);
-    PyObject *future = loop ? PyObject_CallMethod(loop, "create_future", NULL) : NULL;
+    PyObject *future = loop ? PyObject_CallMethodNoArgs(loop, state->call_create_future) : NULL;
     struct tv_py_watch *self = NULL;
 
     if (future)
@@ -116,11 +116,12 @@ static PyObject *throwable(PyObject *exception)
 /* Gives the future what there is; it is pending. */
 static PyObject *settle(struct tv_py_watch *self)
 {
+    struct tv_py_state *state = tv_py_state_of((PyObject *)self);
     PyObject *value = self->handle ? tv_py_handle_result(self->handle) : Py_NewRef(Py_None);
     PyObject *exception, *none = NULL;
 
     if (value) {
-        none = PyObject_CallMethod(self->future, "set_result", "O", value);
+        none = PyObject_CallMethodOneArg(self->future, state->call_set_result, value);
         Py_DECREF(value);
         return none;
     }
@@ -131,9 +132,9 @@ static PyObject *settle(struct tv_py_watch *self)
     return none;
 }
 
-static bool is_pending(PyObject *future)
+static bool is_pending(struct tv_py_state *state, PyObject *future)
 {
-    PyObject *done = PyObject_CallMethod(future, "done", NULL);
+    PyObject *done = PyObject_CallMethodNoArgs(future, state->call_done);
     bool pending = done && !PyObject_IsTrue(done);
 
     PyErr_Clear();
@@ -145,7 +146,7 @@ void tv_py_watch_settle(struct tv_py_watch *self)
 {
     PyObject *none;
 
-    if (!is_pending(self->future))
+    if (!is_pending(tv_py_state_of((PyObject *)self), self->future))
         return;
     none = settle(self);
     if (!none)
