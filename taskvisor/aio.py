@@ -18,206 +18,36 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from types import EllipsisType, TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from taskvisor import _hooks, supervisor
+from taskvisor import supervisor
 from taskvisor._checks import Seconds, optional_seconds
-from taskvisor._waits import told
+from taskvisor._core import AioTaskHandle as TaskHandle
+from taskvisor._waits import Deadline, cancel_timeout, cancelled, told, until
 from taskvisor.config import SupervisorConfig
 from taskvisor.controller import ControllerConfig, ControllerSpec, SlotInfo
-from taskvisor.errors import ControllerFull, TaskRemoveTimeout
-from taskvisor.outcome import SubscriberInfo, TaskInfo, TaskOutcome, TaskState
+from taskvisor.errors import ControllerFull
+from taskvisor.outcome import SubscriberInfo, TaskInfo
 from taskvisor.supervisor import Event, TaskSpec
 
 if TYPE_CHECKING:
-    from taskvisor._core import _Place, _Subscriber, _Watch
+    from taskvisor._core import _Place, _Subscriber
 
 __all__ = ["EventStream", "Supervisor", "SupervisorHandle", "TaskHandle", "run"]
 
 _T = TypeVar("_T")
 
 
-class _OnLoop:
-    """Something that belongs to one loop."""
-
-    __slots__ = ("_loop",)
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-
-    def _here(self) -> asyncio.AbstractEventLoop:
-        """Return the loop; RuntimeError elsewhere."""
-        try:
-            running: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
-        except RuntimeError:
-            running = None
-        if running is not self._loop:
-            where = "outside any loop" if running is None else f"on {running!r}"
-            raise RuntimeError(f"this supervisor belongs to {self._loop!r}; it was used {where}")
-        return self._loop
-
-
-class _Deadline:
-    """What is left of a timeout in seconds; None is for ever."""
-
-    __slots__ = ("_at",)
-
-    def __init__(self, timeout: float | None) -> None:
-        self._at = None if timeout is None else time.monotonic() + timeout
-
-    def left(self) -> float | None:
-        """Return the seconds that are left, 0 past the deadline."""
-        return None if self._at is None else max(self._at - time.monotonic(), 0.0)
-
-
-async def _until(
-    is_there: Callable[[], bool], watch: Callable[[], _Watch], timeout: float | None
-) -> bool:
-    """Wait until something is there; False: not in time."""
-    deadline = _Deadline(timeout)
-    while not is_there():
-        left = deadline.left()
-        if left == 0:
-            return False
-        begun = watch()
-        if is_there():
-            begun.withdraw()
-            return True
-        await told(begun, left)
-    return True
-
-
-class TaskHandle(_OnLoop, Generic[_T]):
-    """A task of an `aio.SupervisorHandle`. Awaited it gives the value, or raises, as `result()`."""
-
-    __slots__ = ("__weakref__", "_plain")
-
-    def __init__(self, plain: supervisor.TaskHandle[_T]) -> None:
-        """Made by `SupervisorHandle.add`; `plain` is the TaskHandle that threads would have."""
-        super().__init__()
-        self._plain = plain
-
-    @property
-    def id(self) -> int:
-        """The task's number: unique in the process, never reused."""
-        return self._plain.id
-
-    @property
-    def name(self) -> str:
-        """The task's name."""
-        return self._plain.name
-
-    @property
-    def state(self) -> TaskState:
-        """Where the task is now."""
-        return self._plain.state
-
-    def done(self) -> bool:
-        """Tell whether the task has its outcome."""
-        return self._plain.done()
-
-    def __await__(self) -> Any:
-        """Wait for the task: its value, or raise, as `result()`."""
-        self._here()
-        return self._plain.__await__()
-
-    async def outcome(self, timeout: Seconds | None = None) -> TaskOutcome[_T]:
-        """Wait until the task has ended and return its TaskOutcome, however it ended.
-
-        timeout: seconds to wait at most; None waits for ever. Raises TimeoutError past it.
-        """
-        await self._wait(timeout)
-        return self._plain.outcome(0)
-
-    async def result(self, timeout: Seconds | None = None) -> _T:
-        """Wait until the task has ended and return the value of its last attempt.
-
-        timeout: seconds to wait at most; None waits for ever. Raises what the last attempt raised
-        if the task ended failed or fatal by it, OutcomeError for every other end but a completed
-        one, TimeoutError past the timeout.
-        """
-        await self._wait(timeout)
-        return self._plain.result(0)
-
-    async def _wait(self, timeout: Seconds | None) -> None:
-        self._here()
-        limit = optional_seconds(timeout, "timeout")
-        await _until(self._plain.done, self._plain._watch, limit)
-
-    async def cancel(self, timeout: Seconds | EllipsisType | None = ...) -> bool:
-        """Ask the task to stop and wait until its body has returned and its name is free.
-
-        timeout: seconds to wait at most; left out it is the task's grace, None waits for ever.
-        True for the one caller that asked first. Raises TaskRemoveTimeout past the timeout; the
-        removal goes on.
-        """
-        self._here()
-        limit = _checked(timeout)
-        return await _cancelled(self._plain._leave(), limit)
-
-    def add_done_callback(self, fn: Callable[[TaskHandle[_T]], object]) -> None:
-        """Call `fn(handle)` on the loop, once, when the task has its outcome.
-
-        What it raises is logged. Raises TypeError if fn is not callable.
-        """
-        if not callable(fn):
-            raise TypeError(f"fn must be callable, not {type(fn).__name__}")
-        loop = self._here()
-
-        def call(_: object = None) -> None:
-            try:
-                fn(self)
-            except Exception as error:
-                _hooks.log_callback_error(self, error)
-
-        if self._plain.done():
-            loop.call_soon(call)
-            return
-        watch = self._plain._watch()
-        if self._plain.done():
-            watch.withdraw()
-            loop.call_soon(call)
-        else:
-            watch.future.add_done_callback(call)
-
-    def __repr__(self) -> str:
-        """Return the plain handle's, as one of this module."""
-        return f"<aio.{repr(self._plain)[1:]}"
-
-
-def _checked(timeout: Seconds | EllipsisType | None) -> float | EllipsisType | None:
-    """Return the timeout of a cancel; left out it is the task's grace."""
-    return timeout if isinstance(timeout, EllipsisType) else optional_seconds(timeout, "timeout")
-
-
-async def _cancelled(
-    asked: tuple[bool, str, float, _Watch] | None, timeout: float | EllipsisType | None
-) -> bool:
-    """Wait for a task that was asked to leave."""
-    if asked is None:
-        return False
-    first, name, grace, watch = asked
-    limit = grace if isinstance(timeout, EllipsisType) else timeout
-    if watch.gone():
-        watch.withdraw()
-    else:
-        await told(watch, limit)
-        if not watch.gone():
-            raise TaskRemoveTimeout(name, limit)
-    return first
-
-
-class EventStream(_OnLoop):
+class EventStream:
     """The events of a supervisor, from `events()` on; an async iterator, and a context manager."""
 
-    __slots__ = ("_plain",)
+    __slots__ = ("_owner", "_plain")
 
-    def __init__(self, plain: supervisor.EventStream) -> None:
+    def __init__(self, owner: supervisor.SupervisorHandle, plain: supervisor.EventStream) -> None:
         """Made by `SupervisorHandle.events`."""
-        super().__init__()
+        self._owner = owner
         self._plain = plain
 
     @property
@@ -232,10 +62,10 @@ class EventStream(_OnLoop):
         if events were dropped before the next one (call again to go on), StopAsyncIteration at the
         end.
         """
-        self._here()
-        deadline = _Deadline(optional_seconds(timeout, "timeout"))
+        self._owner._check_here()
+        deadline = Deadline(optional_seconds(timeout, "timeout"))
         while True:
-            with_watch = self._plain._watch()
+            watch = self._plain._watch()
             try:
                 return self._plain.next(0)
             except StopIteration:
@@ -243,9 +73,9 @@ class EventStream(_OnLoop):
             except TimeoutError:
                 if deadline.left() == 0:
                     raise
-                await told(with_watch, deadline.left())
+                await told(watch, deadline.left())
             finally:
-                with_watch.withdraw()
+                watch.withdraw()
 
     def close(self) -> None:
         """End the stream and drop what it has kept."""
@@ -276,14 +106,13 @@ class EventStream(_OnLoop):
         self.close()
 
 
-class SupervisorHandle(_OnLoop):
+class SupervisorHandle:
     """A supervisor that runs on this loop. Leaving its `async with` block shuts down."""
 
     __slots__ = ("__weakref__", "_plain")
 
     def __init__(self, plain: supervisor.SupervisorHandle) -> None:
         """Made by `Supervisor.serve`."""
-        super().__init__()
         self._plain = plain
 
     # --- adding ---
@@ -293,8 +122,7 @@ class SupervisorHandle(_OnLoop):
 
         name: a name instead of the spec's. Raises TaskAlreadyExists, ShuttingDown.
         """
-        self._here()
-        return TaskHandle(self._plain.add(spec, name=name))
+        return self._plain._add_here(spec, name)
 
     def add_many(
         self, specs: Iterable[TaskSpec[_T]], *, names: Sequence[str] | None = None
@@ -303,8 +131,7 @@ class SupervisorHandle(_OnLoop):
 
         names: names instead of the specs', one for each.
         """
-        self._here()
-        return [TaskHandle(each) for each in self._plain.add_many(specs, names=names)]
+        return self._plain._add_many_here(specs, names)
 
     async def submit(
         self, spec: ControllerSpec[_T], timeout: Seconds | None = None
@@ -314,19 +141,17 @@ class SupervisorHandle(_OnLoop):
         timeout: seconds to wait at most; None waits for ever. Raises ControllerFull past it,
         ControllerClosed, ControllerNotConfigured. Cancelled, it gives up its place in line.
         """
-        self._here()
+        self._plain._check_here()
         limit = optional_seconds(timeout, "timeout")
         if limit == 0:
-            return TaskHandle(self._plain.try_submit(spec))
+            return self._plain._try_submit_here(spec)
         place = self._plain._submit_here(spec)
-        if isinstance(place, supervisor.TaskHandle):
-            return TaskHandle(place)
-        return TaskHandle(await self._stand_in_line(place, limit))
+        if isinstance(place, TaskHandle):
+            return place
+        return await self._stand_in_line(place, limit)
 
-    async def _stand_in_line(
-        self, place: _Place[_T], timeout: float | None
-    ) -> supervisor.TaskHandle[_T]:
-        deadline = _Deadline(timeout)
+    async def _stand_in_line(self, place: _Place[_T], timeout: float | None) -> TaskHandle[_T]:
+        deadline = Deadline(timeout)
         try:
             while deadline.left() != 0:
                 watch = place.watch()
@@ -344,15 +169,14 @@ class SupervisorHandle(_OnLoop):
 
     def try_submit(self, spec: ControllerSpec[_T]) -> TaskHandle[_T]:
         """Submit a task to its slot; raise ControllerFull where it would have to wait for room."""
-        self._here()
-        return TaskHandle(self._plain.try_submit(spec))
+        return self._plain._try_submit_here(spec)
 
     # --- leaving ---
 
     def remove(self, task: TaskHandle[Any] | int | str) -> bool:
         """Ask a task to stop, without waiting for it. False: no such task, or asked already."""
-        self._here()
-        return self._plain.remove(_plain_of(task))
+        self._plain._check_here()
+        return self._plain.remove(task)
 
     async def cancel(
         self, task: TaskHandle[Any] | int | str, timeout: Seconds | EllipsisType | None = ...
@@ -363,13 +187,13 @@ class SupervisorHandle(_OnLoop):
         True for the one caller that asked first. Raises TaskRemoveTimeout past the timeout; the
         removal goes on.
         """
-        self._here()
-        limit = _checked(timeout)
-        return await _cancelled(self._plain._leave(_plain_of(task)), limit)
+        self._plain._check_here()
+        limit = cancel_timeout(timeout)
+        return await cancelled(self._plain._leave(task), limit)
 
     def cancel_slot(self, slot: str, *, purge: bool = True) -> int:
         """Empty a slot's queue and ask its owner to leave; return how many. Does not wait."""
-        self._here()
+        self._plain._check_here()
         return self._plain.cancel_slot(slot, purge=purge)
 
     async def join(self, timeout: Seconds | None = None) -> bool:
@@ -377,8 +201,8 @@ class SupervisorHandle(_OnLoop):
 
         timeout: seconds to wait at most; None waits for ever.
         """
-        self._here()
-        deadline = _Deadline(optional_seconds(timeout, "timeout"))
+        self._plain._check_here()
+        deadline = Deadline(optional_seconds(timeout, "timeout"))
         while True:
             watch = self._plain._watch(False)
             if self._plain.join(0):
@@ -397,45 +221,45 @@ class SupervisorHandle(_OnLoop):
         Raises GraceExceeded if a body had not ended in time. Cancelled, it stops waiting; the
         shutdown goes on.
         """
-        self._here()
+        self._plain._check_here()
         self._plain.shutdown(grace, wait=False)
         if wait:
             await self._closed()
             self._plain.shutdown()
 
     async def _closed(self) -> None:
-        await _until(self._plain._is_closed, lambda: self._plain._watch(True), None)
+        await until(self._plain._is_closed, lambda: self._plain._watch(True), None)
 
     # --- looking at it ---
 
     def list(self) -> builtins.list[str]:
         """Return the sorted names of the tasks that are registered or still being removed."""
-        self._here()
+        self._plain._check_here()
         return self._plain.list()
 
     def tasks(self) -> builtins.list[TaskInfo]:
         """Return a TaskInfo of every registered task, all of one instant, by id."""
-        self._here()
+        self._plain._check_here()
         return self._plain.tasks()
 
     def snapshot(self) -> builtins.list[str]:
         """Return the sorted names of the tasks with a body running."""
-        self._here()
+        self._plain._check_here()
         return self._plain.snapshot()
 
     def is_alive(self, task: TaskHandle[Any] | int | str) -> bool:
         """Tell whether a body of the task is running; between two attempts it is not."""
-        self._here()
-        return self._plain.is_alive(_plain_of(task))
+        self._plain._check_here()
+        return self._plain.is_alive(task)
 
     def subscribers(self) -> builtins.list[SubscriberInfo]:
         """Return a SubscriberInfo of every subscriber, in their order."""
-        self._here()
+        self._plain._check_here()
         return self._plain.subscribers()
 
     def controller_snapshot(self) -> builtins.list[SlotInfo]:
         """Return a SlotInfo of every slot, all of one instant."""
-        self._here()
+        self._plain._check_here()
         return self._plain.controller_snapshot()
 
     def events(self, capacity: int | None = None) -> EventStream:
@@ -443,14 +267,14 @@ class SupervisorHandle(_OnLoop):
 
         capacity: how many events it keeps for its reader; None is the config's bus_capacity.
         """
-        self._here()
-        return EventStream(self._plain.events(capacity))
+        self._plain._check_here()
+        return EventStream(self._plain, self._plain.events(capacity))
 
     # --- the block ---
 
     async def __aenter__(self) -> Self:
         """Return this handle."""
-        self._here()
+        self._plain._check_here()
         return self
 
     async def __aexit__(
@@ -465,7 +289,7 @@ class SupervisorHandle(_OnLoop):
         instead, with the verdict as a note. A cancellation that arrives meanwhile ends the grace at
         once and is raised when the shutdown is complete.
         """
-        self._here()
+        self._plain._check_here()
         self._plain.shutdown(wait=False)
         cancelled = await self._closed_in_any_case()
         self._plain.__exit__(kind, error or cancelled, traceback)
@@ -483,10 +307,6 @@ class SupervisorHandle(_OnLoop):
                 self._plain.shutdown(0, wait=False)
             else:
                 return cancelled
-
-
-def _plain_of(task: TaskHandle[Any] | int | str) -> Any:
-    return task._plain if isinstance(task, TaskHandle) else task
 
 
 def _leave_line(place: _Place[Any]) -> None:

@@ -62,7 +62,8 @@ static enum tv_err offer(struct tv_py_core *core, struct tv_py_handle *handle,
     return err;
 }
 
-PyObject *tv_py_add(struct tv_py_core *core, PyObject *spec, PyObject *name)
+PyObject *tv_py_add(struct tv_py_core *core, PyObject *spec, PyObject *name,
+                    enum tv_py_asker asker)
 {
     struct tv_py_spec *described = (struct tv_py_spec *)spec;
     struct tv_py_handle *handle = NULL;
@@ -78,7 +79,7 @@ PyObject *tv_py_add(struct tv_py_core *core, PyObject *spec, PyObject *name)
         return NULL;
     context = PyContext_CopyCurrent();
     if (context)
-        handle = tv_py_handle_new(core, described, context);
+        handle = tv_py_handle_new(core, described, context, asker);
     Py_XDECREF(context);
     if (handle) {
         enum tv_err err;
@@ -117,7 +118,7 @@ static int make_request(struct tv_py_batch *batch, PyObject *spec, PyObject *nam
     if (!request->name)
         return -1;
     request->spec = &((struct tv_py_spec *)spec)->spec;
-    request->user = tv_py_handle_new(batch->core, (struct tv_py_spec *)spec, context);
+    request->user = tv_py_handle_new(batch->core, (struct tv_py_spec *)spec, context, batch->asker);
     if (!request->user) {
         tv_text_rele(request->name);
         return -1;
@@ -172,12 +173,12 @@ static int fill(struct tv_py_batch *batch, PyObject *specs, PyObject *names)
 }
 
 int tv_py_batch_reserve(struct tv_py_batch *batch, struct tv_py_core *core, PyObject *specs,
-                        PyObject *names)
+                        PyObject *names, enum tv_py_asker asker)
 {
     PyObject *all, *all_names = NULL;
     int err = -1;
 
-    *batch = (struct tv_py_batch){.core = core};
+    *batch = (struct tv_py_batch){.core = core, .asker = asker};
     if (names == Py_None)
         names = NULL;
     all = PySequence_Tuple(specs);

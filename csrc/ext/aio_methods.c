@@ -41,7 +41,7 @@ PyObject *tv_py_method_run_here(PyObject *self, PyObject *specs)
     struct tv_py_core *core = tv_py_core_of(self);
     struct tv_py_batch batch;
 
-    if (check_new(core) < 0 || tv_py_batch_reserve(&batch, core, specs, NULL) < 0)
+    if (check_new(core) < 0 || tv_py_batch_reserve(&batch, core, specs, NULL, TV_PY_COROUTINE) < 0)
         return NULL;
     if (batch.count == 0) {
         tv_py_batch_drop(&batch);
@@ -146,4 +146,62 @@ const char tv_py_submit_here_doc[] =
 PyObject *tv_py_method_submit_here(PyObject *self, PyObject *spec)
 {
     return tv_py_place_submit(tv_py_core_of(self), spec);
+}
+
+const char tv_py_check_here_doc[] =
+    "_check_here($self, /)\n--\n\nRaise RuntimeError where the loop that runs is not its own.";
+
+static int check_here(PyObject *self)
+{
+    struct tv_py_core *core = tv_py_core_of(self);
+
+    return tv_py_check_loop(core->state, core->supervisor);
+}
+
+PyObject *tv_py_method_check_here(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return check_here(self) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static int check_two(Py_ssize_t nargs)
+{
+    if (nargs == 2)
+        return 0;
+    PyErr_Format(PyExc_TypeError, "two arguments are expected, not %zd", nargs);
+    return -1;
+}
+
+const char tv_py_add_here_doc[] = "_add_here($self, spec, name, /)\n--\n\nAs add(), on the loop.";
+
+PyObject *tv_py_method_add_here(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (check_two(nargs) < 0 || check_here(self) < 0)
+        return NULL;
+    return tv_py_add(tv_py_core_of(self), args[0], args[1], TV_PY_COROUTINE);
+}
+
+const char tv_py_add_many_here_doc[] =
+    "_add_many_here($self, specs, names, /)\n--\n\nAs add_many(), on the loop.";
+
+PyObject *tv_py_method_add_many_here(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    struct tv_py_core *core = tv_py_core_of(self);
+    struct tv_py_batch batch;
+
+    if (check_two(nargs) < 0 || check_here(self) < 0 ||
+        tv_py_core_check(core) < 0 ||
+        tv_py_batch_reserve(&batch, core, args[0], args[1], TV_PY_COROUTINE) < 0)
+        return NULL;
+    return tv_py_batch_commit(&batch);
+}
+
+const char tv_py_try_submit_here_doc[] =
+    "_try_submit_here($self, spec, /)\n--\n\nAs try_submit(), on the loop.";
+
+PyObject *tv_py_method_try_submit_here(PyObject *self, PyObject *spec)
+{
+    if (check_here(self) < 0)
+        return NULL;
+    return tv_py_submit(tv_py_core_of(self), spec, 0, TV_PY_COROUTINE);
 }

@@ -25,7 +25,7 @@ PyObject *tv_py_method_submit(PyObject *self, PyObject *const *args, Py_ssize_t 
     if (tv_py_parse(&submit_params, args, nargs, kwnames, values) < 0 ||
         tv_py_timeout(values[1], "timeout", &timeout) < 0)
         return NULL;
-    return tv_py_submit(tv_py_core_of(self), values[0], timeout);
+    return tv_py_submit(tv_py_core_of(self), values[0], timeout, TV_PY_THREAD);
 }
 
 const char tv_py_try_submit_doc[] =
@@ -40,7 +40,7 @@ PyObject *tv_py_method_try_submit(PyObject *self, PyObject *const *args, Py_ssiz
 
     if (tv_py_parse(&try_submit_params, args, nargs, kwnames, &spec) < 0)
         return NULL;
-    return tv_py_submit(tv_py_core_of(self), spec, 0);
+    return tv_py_submit(tv_py_core_of(self), spec, 0, TV_PY_THREAD);
 }
 
 const char tv_py_cancel_slot_doc[] =

@@ -39,7 +39,8 @@
     X(Attempt, attempt)                           \
     X(Watch, watch)                               \
     X(Await, await)                               \
-    X(Place, place)
+    X(Place, place)                               \
+    X(AioTaskHandle, aiohandle)
 #define TV_PY_TYPES(X) TV_PY_PUBLIC_TYPES(X) TV_PY_INTERNAL_TYPES(X)
 
 /* X(name, table): Python's enumerations that repeat a table; state->name has the members. */
@@ -87,7 +88,11 @@
     X(stacks)                                     \
     X(end_loop)                                   \
     X(wait_cancelled)                             \
-    X(asleep)
+    X(asleep)                                     \
+    X(aio_outcome)                                \
+    X(aio_result)                                 \
+    X(aio_cancel)                                 \
+    X(aio_add_done_callback)
 
 /* X(name, module, attribute): what the extension uses of asyncio, once there is a loop. */
 #define TV_PY_OF_ASYNCIO(X)                                           \

@@ -7,7 +7,7 @@ int tv_py_target(struct tv_py_state *state, struct tv_supervisor *supervisor, Py
                  struct tv_target *target)
 {
     *target = (struct tv_target){.id = 0};
-    if (Py_IS_TYPE(task, state->taskhandle_type)) {
+    if (tv_py_is_handle(state, task)) {
         target->task = ((struct tv_py_handle *)task)->task;
         return tv_task_supervisor(target->task) == supervisor;
     }

@@ -151,6 +151,39 @@ bool tv_py_is_on_loop(struct tv_py_state *state, const struct tv_supervisor *sup
     return is;
 }
 
+/* The loop of a supervisor, a new reference; NULL: it has none (any more). */
+static PyObject *loop_of(struct tv_py_state *state, const struct tv_supervisor *supervisor)
+{
+    struct tv_loop *mailbox = tv_loop_of(supervisor);
+    PyObject *loop = NULL;
+
+    TV_PY_LOCK_LOOPS(state);
+    for (struct tv_py_loop *at = state->loops; at && !loop; at = at->next)
+        if (at->mailbox == mailbox)
+            loop = Py_NewRef(at->loop);
+    TV_PY_UNLOCK_LOOPS();
+    return loop;
+}
+
+int tv_py_check_loop(struct tv_py_state *state, const struct tv_supervisor *supervisor)
+{
+    PyObject *own, *running;
+
+    if (tv_py_is_on_loop(state, supervisor))
+        return 0;
+    own = loop_of(state, supervisor);
+    running = tv_py_running_loop(state);
+    if (!PyErr_Occurred() && running)
+        PyErr_Format(PyExc_RuntimeError, "this supervisor belongs to %R; it was used on %R",
+                     own ? own : Py_None, running);
+    else if (!PyErr_Occurred())
+        PyErr_Format(PyExc_RuntimeError,
+                     "this supervisor belongs to %R; it was used outside any loop",
+                     own ? own : Py_None);
+    Py_XDECREF(own);
+    return -1;
+}
+
 PyObject *tv_py_loop_find_task(struct tv_py_state *state, const struct tv_task *task)
 {
     PyObject *found = NULL;

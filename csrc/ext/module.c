@@ -37,7 +37,7 @@ static int make_types(PyObject *module, struct tv_py_state *state)
         return -1;
     TV_PY_INTERNAL_TYPES(X)
 #undef X
-    return 0;
+    return PyModule_AddObjectRef(module, "AioTaskHandle", (PyObject *)state->aiohandle_type);
 }
 
 /* Before 3.12 a module cannot declare that it is for the main interpreter only. */

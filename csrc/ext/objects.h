@@ -13,6 +13,7 @@
 #include "ext/ext.h"
 
 #include <stdatomic.h>
+#include <structmember.h>
 
 /* ---- core_type.c --------------------------------------------------------------------------- */
 
@@ -178,9 +179,27 @@ struct tv_py_handle {
     bool enters_own_context;   /* and by its one attempt; else each attempt enters a copy */
 };
 
+/* Whose handle: that of a thread, or of a coroutine, whose type is aio's. */
+enum tv_py_asker { TV_PY_THREAD, TV_PY_COROUTINE };
+
 /* A handle without a task. Holds `spec` and `context`. */
 struct tv_py_handle *tv_py_handle_new(struct tv_py_core *core, struct tv_py_spec *spec,
-                                      PyObject *context);
+                                      PyObject *context, enum tv_py_asker asker);
+
+/* What both types are made of. */
+int tv_py_handle_traverse(PyObject *self, visitproc visit, void *arg);
+int tv_py_handle_clear(PyObject *self);
+void tv_py_handle_dealloc(PyObject *self);
+PyObject *tv_py_handle_repr(PyObject *self);
+PyObject *tv_py_handle_done(PyObject *self, PyObject *unused);
+extern const char tv_py_done_doc[];
+extern PyGetSetDef tv_py_handle_getset[];
+extern PyMemberDef tv_py_handle_members[];
+
+static inline bool tv_py_is_handle(struct tv_py_state *state, PyObject *object)
+{
+    return Py_IS_TYPE(object, state->taskhandle_type) || Py_IS_TYPE(object, state->aiohandle_type);
+}
 
 /* The context is this task's alone; `enters`: and its one attempt enters it. */
 void tv_py_handle_own_context(struct tv_py_handle *self, bool enters);
@@ -270,6 +289,9 @@ int tv_py_core_take_loop(struct tv_py_core *core);
 /* Does this thread run the loop of `supervisor` (NULL: a loop that has any)? */
 bool tv_py_is_on_loop(struct tv_py_state *state, const struct tv_supervisor *supervisor);
 
+/* RuntimeError, naming both, where this thread does not run the supervisor's loop. */
+int tv_py_check_loop(struct tv_py_state *state, const struct tv_supervisor *supervisor);
+
 /* At the end of the process: loops that do not run will not, and leave their bodies behind. */
 void tv_py_loops_abandon(struct tv_py_state *state);
 
@@ -285,9 +307,14 @@ PyObject *tv_py_method_run_here(PyObject *self, PyObject *specs);
 PyObject *tv_py_method_watch(PyObject *self, PyObject *closed);
 PyObject *tv_py_method_leave(PyObject *self, PyObject *task);
 PyObject *tv_py_method_is_closed(PyObject *self, PyObject *unused);
+PyObject *tv_py_method_add_here(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *tv_py_method_add_many_here(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *tv_py_method_submit_here(PyObject *self, PyObject *spec);
+PyObject *tv_py_method_try_submit_here(PyObject *self, PyObject *spec);
+PyObject *tv_py_method_check_here(PyObject *self, PyObject *unused);
 extern const char tv_py_serve_here_doc[], tv_py_run_here_doc[], tv_py_watch_doc[],
-    tv_py_leave_doc[], tv_py_is_closed_doc[], tv_py_submit_here_doc[];
+    tv_py_leave_doc[], tv_py_is_closed_doc[], tv_py_submit_here_doc[], tv_py_add_here_doc[],
+    tv_py_add_many_here_doc[], tv_py_try_submit_here_doc[], tv_py_check_here_doc[];
 
 /* Of a TaskHandle and of an EventStream: _watch(). */
 PyObject *tv_py_handle_watch(PyObject *self, PyObject *unused);
@@ -304,11 +331,12 @@ struct tv_py_batch {
     struct tv_request *requests;   /* each with its handle as `user` and a name held */
     struct tv_task **tasks;
     struct tv_batch *batch;
+    enum tv_py_asker asker;
 };
 
 /* Reserves: all or none. `names` NULL or None: the specs' own. */
 int tv_py_batch_reserve(struct tv_py_batch *batch, struct tv_py_core *core, PyObject *specs,
-                        PyObject *names);
+                        PyObject *names, enum tv_py_asker asker);
 
 /* Accepts them, all or none; the batch is empty then, either way. NULL, or a list of handles. */
 PyObject *tv_py_batch_commit(struct tv_py_batch *batch);
@@ -324,7 +352,8 @@ enum tv_restart_kind tv_py_restart_of(const struct tv_py_core *core,
                                       const struct tv_py_spec *spec);
 
 /* add(spec, name=None); `name` may be NULL. */
-PyObject *tv_py_add(struct tv_py_core *core, PyObject *spec, PyObject *name);
+PyObject *tv_py_add(struct tv_py_core *core, PyObject *spec, PyObject *name,
+                    enum tv_py_asker asker);
 
 /* ---- submit.c, place_type.c, controller_methods.c -------------------------------------------- */
 
@@ -335,6 +364,7 @@ struct tv_py_submission {
     struct tv_text *slot;
     enum tv_admission admission;
     struct tv_task *task; /* once the runtime has it */
+    enum tv_py_asker asker;
 };
 
 /*
@@ -349,7 +379,8 @@ void tv_py_submission_fini(struct tv_py_submission *self);
 PyObject *tv_py_place_submit(struct tv_py_core *core, PyObject *spec);
 
 /* submit(spec, timeout), and with 0 try_submit(spec). */
-PyObject *tv_py_submit(struct tv_py_core *core, PyObject *spec, tv_ns timeout);
+PyObject *tv_py_submit(struct tv_py_core *core, PyObject *spec, tv_ns timeout,
+                       enum tv_py_asker asker);
 PyObject *tv_py_cancel_slot(struct tv_py_core *core, PyObject *slot, bool purge);
 PyObject *tv_py_view_slots(struct tv_py_core *core);
 

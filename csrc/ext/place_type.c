@@ -23,6 +23,7 @@ PyObject *tv_py_place_submit(struct tv_py_core *core, PyObject *spec)
         return NULL;
     self->core = Py_NewRef((PyObject *)core);
     self->submission.core = core;
+    self->submission.asker = TV_PY_COROUTINE;
     handle = tv_py_submission_begin(&self->submission, spec, &self->waits);
     if (self->waits)
         return (PyObject *)self;

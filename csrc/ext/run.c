@@ -201,7 +201,7 @@ static PyObject *run_all(struct tv_py_core *core, PyObject *specs, bool handle_s
         return tv_py_raise(core->state, TV_SHUTTING_DOWN, NULL);
     if (handle_signals && check_thread(core) < 0)
         return NULL;
-    if (tv_py_batch_reserve(&batch, core, specs, NULL) < 0)
+    if (tv_py_batch_reserve(&batch, core, specs, NULL, TV_PY_THREAD) < 0)
         return NULL;
     return run_batch(core, &batch, handle_signals);
 }

@@ -41,7 +41,8 @@ static int make_handle(struct tv_py_submission *self, PyObject *spec)
         (!((struct tv_py_spec *)task)->spec.on_loop || tv_py_core_need_loop(self->core) == 0))
         context = PyContext_CopyCurrent();
     if (context)
-        self->handle = tv_py_handle_new(self->core, (struct tv_py_spec *)task, context);
+        self->handle =
+            tv_py_handle_new(self->core, (struct tv_py_spec *)task, context, self->asker);
     if (self->handle)
         tv_py_handle_own_context(
             self->handle,
@@ -152,9 +153,10 @@ static PyObject *submit(struct tv_py_submission *self, tv_ns timeout)
     return told(self, err);
 }
 
-PyObject *tv_py_submit(struct tv_py_core *core, PyObject *spec, tv_ns timeout)
+PyObject *tv_py_submit(struct tv_py_core *core, PyObject *spec, tv_ns timeout,
+                       enum tv_py_asker asker)
 {
-    struct tv_py_submission self = {.core = core};
+    struct tv_py_submission self = {.core = core, .asker = asker};
     PyObject *handle = NULL;
 
     if (read_submission(&self, spec) == 0)

@@ -22,7 +22,7 @@ static PyObject *handle_add(PyObject *self, PyObject *const *args, Py_ssize_t na
 
     if (tv_py_parse(&add_params, args, nargs, kwnames, values) < 0)
         return NULL;
-    return tv_py_add(tv_py_core_of(self), values[0], values[1]);
+    return tv_py_add(tv_py_core_of(self), values[0], values[1], TV_PY_THREAD);
 }
 
 PyDoc_STRVAR(add_many_doc,
@@ -41,7 +41,7 @@ static PyObject *handle_add_many(PyObject *self, PyObject *const *args, Py_ssize
 
     if (tv_py_parse(&add_many_params, args, nargs, kwnames, values) < 0 ||
         tv_py_core_check(tv_py_core_of(self)) < 0 ||
-        tv_py_batch_reserve(&batch, tv_py_core_of(self), values[0], values[1]) < 0)
+        tv_py_batch_reserve(&batch, tv_py_core_of(self), values[0], values[1], TV_PY_THREAD) < 0)
         return NULL;
     return tv_py_batch_commit(&batch);
 }
@@ -299,6 +299,12 @@ static PyMethodDef handle_methods[] = {
     {"_watch", tv_py_method_watch, METH_O, tv_py_watch_doc},
     {"_leave", tv_py_method_leave, METH_O, tv_py_leave_doc},
     {"_is_closed", tv_py_method_is_closed, METH_NOARGS, tv_py_is_closed_doc},
+    {"_check_here", tv_py_method_check_here, METH_NOARGS, tv_py_check_here_doc},
+    {"_add_here", (PyCFunction)(void (*)(void))tv_py_method_add_here, METH_FASTCALL,
+     tv_py_add_here_doc},
+    {"_add_many_here", (PyCFunction)(void (*)(void))tv_py_method_add_many_here, METH_FASTCALL,
+     tv_py_add_many_here_doc},
+    {"_try_submit_here", tv_py_method_try_submit_here, METH_O, tv_py_try_submit_here_doc},
     {"_submit_here", tv_py_method_submit_here, METH_O, tv_py_submit_here_doc},
     {"__enter__", handle_enter, METH_NOARGS, enter_doc},
     {"__exit__", (PyCFunction)(void (*)(void))tv_py_facade_exit, METH_FASTCALL, exit_doc},

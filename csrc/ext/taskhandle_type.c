@@ -7,12 +7,14 @@
  */
 #include "ext/loops.h"
 
-#include <structmember.h>
+#include <string.h>
 
 struct tv_py_handle *tv_py_handle_new(struct tv_py_core *core, struct tv_py_spec *spec,
-                                      PyObject *context)
+                                      PyObject *context, enum tv_py_asker asker)
 {
-    struct tv_py_handle *self = PyObject_GC_New(struct tv_py_handle, core->state->taskhandle_type);
+    struct tv_py_state *state = core->state;
+    PyTypeObject *type = asker == TV_PY_THREAD ? state->taskhandle_type : state->aiohandle_type;
+    struct tv_py_handle *self = PyObject_GC_New(struct tv_py_handle, type);
 
     if (!self)
         return NULL;
@@ -59,7 +61,7 @@ void tv_py_handle_accept(struct tv_py_handle *self, struct tv_task *task)
     tv_py_handle_show(self, task);
 }
 
-static int handle_traverse(PyObject *object, visitproc visit, void *arg)
+int tv_py_handle_traverse(PyObject *object, visitproc visit, void *arg)
 {
     struct tv_py_handle *self = (struct tv_py_handle *)object;
 
@@ -73,7 +75,7 @@ static int handle_traverse(PyObject *object, visitproc visit, void *arg)
     return 0;
 }
 
-static int handle_clear(PyObject *object)
+int tv_py_handle_clear(PyObject *object)
 {
     struct tv_py_handle *self = (struct tv_py_handle *)object;
 
@@ -86,7 +88,7 @@ static int handle_clear(PyObject *object)
     return 0;
 }
 
-static void handle_dealloc(PyObject *object)
+void tv_py_handle_dealloc(PyObject *object)
 {
     struct tv_py_handle *self = (struct tv_py_handle *)object;
     PyTypeObject *type = Py_TYPE(object);
@@ -94,7 +96,7 @@ static void handle_dealloc(PyObject *object)
     PyObject_GC_UnTrack(object);
     if (self->weakrefs)
         PyObject_ClearWeakRefs(object);
-    handle_clear(object);
+    tv_py_handle_clear(object);
     if (self->task)
         tv_task_rele(self->task);
     PyObject_GC_Del(object);
@@ -229,9 +231,9 @@ static PyObject *handle_result(PyObject *self, PyObject *const *args, Py_ssize_t
 
 /* ---- the rest ------------------------------------------------------------------------------ */
 
-PyDoc_STRVAR(done_doc, "done($self, /)\n--\n\nTell whether the task has its outcome.");
+const char tv_py_done_doc[] = "done($self, /)\n--\n\nTell whether the task has its outcome.";
 
-static PyObject *handle_done(PyObject *self, PyObject *unused)
+PyObject *tv_py_handle_done(PyObject *self, PyObject *unused)
 {
     (void)unused;
     return PyBool_FromLong(tv_task_done(((struct tv_py_handle *)self)->task));
@@ -284,14 +286,15 @@ static PyObject *handle_state(PyObject *self, void *closure)
     return tv_py_member(tv_py_state_of(self)->TaskState, (int)tv_task_state(task));
 }
 
-static PyObject *handle_repr(PyObject *self)
+PyObject *tv_py_handle_repr(PyObject *self)
 {
     PyObject *name = handle_name(self, NULL);
     PyObject *state = name ? handle_state(self, NULL) : NULL;
     PyObject *repr = NULL;
 
     if (state)
-        repr = PyUnicode_FromFormat("<TaskHandle id=%llu name=%R state=%S>",
+        repr = PyUnicode_FromFormat("<%s id=%llu name=%R state=%S>",
+                                    strchr(Py_TYPE(self)->tp_name, '.') + 1,
                                     tv_task_id(((struct tv_py_handle *)self)->task), name, state);
     Py_XDECREF(state);
     Py_XDECREF(name);
@@ -299,7 +302,7 @@ static PyObject *handle_repr(PyObject *self)
 }
 
 static PyMethodDef handle_methods[] = {
-    {"done", handle_done, METH_NOARGS, done_doc},
+    {"done", tv_py_handle_done, METH_NOARGS, tv_py_done_doc},
     {"outcome", (PyCFunction)(void (*)(void))handle_outcome, METH_FASTCALL | METH_KEYWORDS,
      outcome_doc},
     {"result", (PyCFunction)(void (*)(void))handle_result, METH_FASTCALL | METH_KEYWORDS,
@@ -315,14 +318,14 @@ static PyMethodDef handle_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyGetSetDef handle_getset[] = {
+PyGetSetDef tv_py_handle_getset[] = {
     {"id", handle_id, NULL, "The task's number: unique in the process, never reused.", NULL},
     {"name", handle_name, NULL, "The task's name.", NULL},
     {"state", handle_state, NULL, "Where the task is now, a TaskState.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-static PyMemberDef handle_members[] = {
+PyMemberDef tv_py_handle_members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(struct tv_py_handle, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
@@ -334,14 +337,14 @@ PyDoc_STRVAR(handle_doc,
 
 static PyType_Slot handle_slots[] = {
     {Py_tp_doc, (void *)handle_doc},
-    {Py_tp_traverse, handle_traverse},
-    {Py_tp_clear, handle_clear},
-    {Py_tp_dealloc, handle_dealloc},
-    {Py_tp_repr, handle_repr},
+    {Py_tp_traverse, tv_py_handle_traverse},
+    {Py_tp_clear, tv_py_handle_clear},
+    {Py_tp_dealloc, tv_py_handle_dealloc},
+    {Py_tp_repr, tv_py_handle_repr},
     {Py_am_await, tv_py_handle_await},
     {Py_tp_methods, handle_methods},
-    {Py_tp_getset, handle_getset},
-    {Py_tp_members, handle_members},
+    {Py_tp_getset, tv_py_handle_getset},
+    {Py_tp_members, tv_py_handle_members},
     {0, NULL},
 };
 
