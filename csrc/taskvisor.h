@@ -368,6 +368,12 @@ void tv_counters(struct tv_supervisor *supervisor, struct tv_counters *counters)
  */
 void tv_wait_interruptibly(bool on);
 
+/*
+ * From now on, or not any more, this thread does not sleep in a wait but looks again and again, for
+ * 50 µs at most, and then answers TIMEOUT. What comes so soon is seen sooner than by sleeping.
+ */
+void tv_wait_briefly(bool on);
+
 /* For signal handlers, on any thread. Async-signal-safe. */
 void tv_interrupt_waits(void);
 

@@ -62,6 +62,7 @@ struct tv_pool {
     tv_ns cpu_ns, cpu_wall_ns;    /* the last sample */
     bool cpu_is_free;
     bool leaving;                 /* every worker leaves as soon as it has nothing to do */
+    _Atomic bool has_lookout;     /* an idle worker looks out for what comes next */
     _Atomic unsigned names;
 };
 

@@ -138,6 +138,20 @@ enum tv_err tv_sem_wait(struct tv_sem *sem, tv_ns deadline)
     }
 }
 
+enum tv_err tv_sem_spin(struct tv_sem *sem, tv_ns deadline)
+{
+    tv_ns until = tv_now() + TV_SPIN;
+
+    if (deadline < until)
+        until = deadline;
+    while (!take(sem)) {
+        if (tv_now() >= until)
+            return TV_TIMEOUT;
+        sched_yield();
+    }
+    return TV_OK;
+}
+
 #else /* POSIX: a condition variable sleeps through signals, so it looks up now and then */
 
 #define LOOK_UP (100 * TV_MS)
@@ -180,6 +194,11 @@ enum tv_err tv_sem_wait(struct tv_sem *sem, tv_ns deadline)
         err = tv_now() >= deadline ? TV_TIMEOUT : TV_INTERRUPTED;
     pthread_mutex_unlock(&sem->mutex);
     return err;
+}
+
+enum tv_err tv_sem_spin(struct tv_sem *sem, tv_ns deadline)
+{
+    return tv_sem_wait(sem, deadline < tv_now() + TV_SPIN ? deadline : tv_now() + TV_SPIN);
 }
 
 #endif

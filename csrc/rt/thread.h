@@ -55,6 +55,13 @@ void tv_sem_post(struct tv_sem *sem);
 /* Blocks. OK: posted, and empty again. TIMEOUT. INTERRUPTED: a signal handler has run. */
 enum tv_err tv_sem_wait(struct tv_sem *sem, tv_ns deadline);
 
+/*
+ * The same without going to sleep, for TV_SPIN at most: looks again and again, and gives the
+ * processor away in between. What comes so soon costs neither side a system call. OK, TIMEOUT.
+ */
+#define TV_SPIN INT64_C(50000)
+enum tv_err tv_sem_spin(struct tv_sem *sem, tv_ns deadline);
+
 /* A descriptor to be woken by: `listen` is readable from the first ring until it is silenced. */
 struct tv_bell {
     int listen, ring;

@@ -8,6 +8,12 @@
  */
 static struct tv_sem interruptible_sem;
 static _Thread_local bool is_interruptible;
+static _Thread_local bool is_brief;
+
+void tv_wait_briefly(bool on)
+{
+    is_brief = on;
+}
 
 void tv_wait_interruptibly(bool on)
 {
@@ -54,7 +60,7 @@ enum tv_err tv_waiter_sleep(struct tv_waiter *waiter, struct tv_list *list, stru
 
     tv_list_append(list, &waiter->link);
     tv_lock_drop(lock);
-    err = tv_sem_wait(waiter->sem, deadline);
+    err = is_brief ? tv_sem_spin(waiter->sem, deadline) : tv_sem_wait(waiter->sem, deadline);
     if (err == TV_OK && waiter->sem == &waiter->own)
         return TV_OK;
     tv_lock_take(lock);

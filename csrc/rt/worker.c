@@ -166,12 +166,30 @@ static enum turn take_turn(struct tv_worker *worker, tv_ns asked)
     return turn;
 }
 
+/*
+ * Work that follows work at once is seen without a system call on either side. One worker of a pool
+ * looks out for it, for a moment.
+ */
+static bool look_out(struct tv_worker *worker)
+{
+    struct tv_pool *pool = &worker->member.supervisor->pool;
+    bool woken;
+
+    if (atomic_exchange(&pool->has_lookout, true))
+        return false;
+    woken = tv_sem_spin(&worker->sem, TV_NEVER) == TV_OK;
+    atomic_store(&pool->has_lookout, false);
+    return woken;
+}
+
 /* Sleeps until it is woken. False: it has been idle for long and leaves; it is in no list. */
 static bool sleep_idle(struct tv_worker *worker)
 {
     struct tv_supervisor *supervisor = worker->member.supervisor;
     bool leave;
 
+    if (look_out(worker))
+        return true;
     if (tv_sem_wait(&worker->sem, tv_after(tv_now(), TV_POOL_IDLE)) == TV_OK)
         return true;
     tv_lock_take(&supervisor->lock);
