@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum, auto
-from typing import Generic, SupportsIndex, TypeVar
+from typing import Any, Generic, SupportsIndex, TypeVar
 
 from taskvisor._checks import count, member, sealed, shown
 from taskvisor._core import TaskSpec
 
 __all__ = ["AdmissionPolicy", "ControllerConfig", "ControllerSpec", "SlotInfo", "SlotStatus"]
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -90,7 +91,9 @@ class ControllerSpec(Generic[T_co]):
         put(self, "slot", task.name if slot is None else _slot_name(slot))
 
     @classmethod
-    def queue(cls, task: TaskSpec[T_co], *, slot: str | None = None) -> ControllerSpec[T_co]:
+    def queue(
+        cls: type[ControllerSpec[Any]], task: TaskSpec[T], *, slot: str | None = None
+    ) -> ControllerSpec[T]:
         """Return the submission that waits behind all others.
 
         Raises what the constructor raises.
@@ -98,7 +101,9 @@ class ControllerSpec(Generic[T_co]):
         return cls(AdmissionPolicy.QUEUE, task, slot=slot)
 
     @classmethod
-    def replace(cls, task: TaskSpec[T_co], *, slot: str | None = None) -> ControllerSpec[T_co]:
+    def replace(
+        cls: type[ControllerSpec[Any]], task: TaskSpec[T], *, slot: str | None = None
+    ) -> ControllerSpec[T]:
         """Return the submission that asks the owner to leave and is the next.
 
         Raises what the constructor raises.
@@ -107,8 +112,8 @@ class ControllerSpec(Generic[T_co]):
 
     @classmethod
     def drop_if_running(
-        cls, task: TaskSpec[T_co], *, slot: str | None = None
-    ) -> ControllerSpec[T_co]:
+        cls: type[ControllerSpec[Any]], task: TaskSpec[T], *, slot: str | None = None
+    ) -> ControllerSpec[T]:
         """Return the submission that is rejected where the slot has an owner.
 
         Raises what the constructor raises.

@@ -42,7 +42,7 @@ REASON_BYTES = 4096
 
 _NAMES_SHOWN = 20
 
-_new = copyreg.__newobj__  # type: ignore[attr-defined]
+_new = copyreg.__newobj__  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class _Valued(Exception):
@@ -143,7 +143,7 @@ class TaskRemoveTimeout(SupervisorError, TimeoutError):
 
     def __init__(self, name: str, timeout: Seconds | None) -> None:
         self.name = name
-        self.timeout = optional_seconds(timeout, "timeout")
+        self.timeout: float | None = optional_seconds(timeout, "timeout")
         if timeout is None:
             text = f"task '{name}' had not ended when the shutdown was complete"
         else:
@@ -163,9 +163,9 @@ class GraceExceeded(SupervisorError, TimeoutError):
     def __init__(
         self, grace: Seconds, stuck: Iterable[str], stacks: Mapping[str, str] | None = None
     ) -> None:
-        self.grace = seconds(grace, "grace")
-        self.stuck = list(stuck)
-        self.stacks = dict(stacks or {})
+        self.grace: float = seconds(grace, "grace")
+        self.stuck: list[str] = list(stuck)
+        self.stacks: dict[str, str] = dict(stacks or {})
         names = json.dumps(self.stuck[:_NAMES_SHOWN], ensure_ascii=False)
         more = len(self.stuck) - _NAMES_SHOWN
         rest = f" and {more} more" if more > 0 else ""
@@ -239,7 +239,7 @@ class Lagged(SupervisorError):
     """
 
     def __init__(self, count: int) -> None:
-        self.count = _lost(count)
+        self.count: int = _lost(count)
         super().__init__(f"{self.count} events were lost: the stream's queue was full")
 
 

@@ -10,6 +10,7 @@ import logging
 
 from taskvisor._checks import shown
 from taskvisor._core import Event, Subscribe
+from taskvisor._ends import is_success
 from taskvisor.events import BackoffSource, EventKind
 from taskvisor.logwriter import describe
 
@@ -36,9 +37,6 @@ _LEVELS = {
     EventKind.CONTROLLER_SUBMITTED: logging.DEBUG,
     EventKind.CONTROLLER_SLOT_TRANSITION: logging.INFO,
 }
-
-# The reason of ACTOR_EXHAUSTED for a task that ended well; no error's text reads like it.
-_SUCCESS = "policy_exhausted_success"
 
 
 class LoggingSubscriber(Subscribe):
@@ -79,7 +77,7 @@ def _level(event: Event) -> int:
     match event.kind:
         case EventKind.BACKOFF_SCHEDULED if event.backoff_source == BackoffSource.SUCCESS:
             return logging.DEBUG
-        case EventKind.ACTOR_EXHAUSTED if event.reason == _SUCCESS:
+        case EventKind.ACTOR_EXHAUSTED if is_success(event):
             return logging.INFO
         case kind:
             return _LEVELS[kind]

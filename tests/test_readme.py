@@ -53,7 +53,7 @@ def test_every_path_of_the_source_tree_is_there():
 
 def test_every_source_file_is_explained():
     page = (ROOT / "docs" / "design" / "architecture.md").read_text(encoding="utf-8")
-    files = [*(ROOT / "csrc").rglob("*.[ch]"), *(ROOT / "taskvisor").glob("*.py")]
+    files = [*(ROOT / "csrc").rglob("*.[ch]"), *(ROOT / "taskvisor").rglob("*.py")]
     named = {word.rpartition("/")[2] for word in re.findall(r"`([\w./-]+)`", page)}
     assert sorted({path.name for path in files} - named - {"__init__.py"}) == []
 
