@@ -97,6 +97,8 @@ struct tv_spec {
     void *arg;
     /* Its attempts run on the supervisor's loop (tv_loop_next), and wait until it has one. */
     bool on_loop;
+    /* When the task ends FAILED or FATAL, the supervisor shuts down. */
+    bool essential;
 };
 
 #define TV_BACKOFF_DEFAULT                                                           \
@@ -258,6 +260,9 @@ enum tv_err tv_run_wait(struct tv_supervisor *supervisor);
 
 /* Async-signal-safe. No signal that calls it falls between a check and the sleep of tv_run_wait. */
 void tv_interrupt(struct tv_supervisor *supervisor);
+
+/* The essential task that ended badly, the first of them; 0: none. */
+tv_id tv_essential(struct tv_supervisor *supervisor);
 
 enum tv_verdict_kind { TV_NO_VERDICT, TV_STOPPED_WITHIN_GRACE, TV_GRACE_EXCEEDED };
 

@@ -18,6 +18,7 @@ from taskvisor.controller import (
     SlotInfo,
     SlotStatus,
 )
+from taskvisor.decorator import task
 from taskvisor.errors import (
     AlreadyRunning,
     Canceled,
@@ -115,4 +116,5 @@ __all__ = [
     "TaskSpec",
     "TaskState",
     "current",
+    "task",
 ]

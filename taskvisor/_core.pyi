@@ -4,7 +4,7 @@ import asyncio
 import builtins
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping
 from datetime import timedelta
-from types import EllipsisType, GenericAlias, TracebackType
+from types import EllipsisType, GenericAlias, ModuleType, TracebackType
 from typing import (
     Any,
     Generic,
@@ -60,6 +60,8 @@ class _Options(TypedDict, total=False):
     max_retries: SupportsIndex | EllipsisType | None
     reset_after: _Seconds | EllipsisType | None
     grace: _Seconds | EllipsisType
+    fatal: type[BaseException] | tuple[type[BaseException], ...]
+    essential: bool
 
 @type_check_only
 class _Changes(_Options, total=False):
@@ -81,6 +83,8 @@ class TaskSpec(Generic[_T_co]):
         max_retries: SupportsIndex | EllipsisType | None = ...,
         reset_after: _Seconds | EllipsisType | None = ...,
         grace: _Seconds | EllipsisType = ...,
+        fatal: type[BaseException] | tuple[type[BaseException], ...] = (),
+        essential: bool = False,
     ) -> TaskSpec[_T]: ...
     @overload
     def __new__(
@@ -96,6 +100,8 @@ class TaskSpec(Generic[_T_co]):
         max_retries: SupportsIndex | EllipsisType | None = ...,
         reset_after: _Seconds | EllipsisType | None = ...,
         grace: _Seconds | EllipsisType = ...,
+        fatal: type[BaseException] | tuple[type[BaseException], ...] = (),
+        essential: bool = False,
     ) -> Self: ...
     @overload
     @classmethod
@@ -153,6 +159,10 @@ class TaskSpec(Generic[_T_co]):
     def reset_after(self) -> float | EllipsisType | None: ...
     @property
     def grace(self) -> float | EllipsisType: ...
+    @property
+    def fatal(self) -> tuple[type[BaseException], ...]: ...
+    @property
+    def essential(self) -> bool: ...
     def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -263,10 +273,17 @@ class Supervisor:
         subscribers: Iterable[_Subscriber] = (),
         controller: ControllerConfig | None = None,
     ) -> Self: ...
-    def run(self, specs: Iterable[TaskSpec[Any]] = (), *, handle_signals: bool = True) -> None: ...
+    def run(
+        self,
+        specs: Iterable[TaskSpec[Any] | Callable[..., Any]] | ModuleType = (),
+        *,
+        handle_signals: bool = True,
+    ) -> None: ...
     def serve(self) -> SupervisorHandle: ...
     def _serve_here(self) -> SupervisorHandle: ...
-    def _run_here(self, specs: Iterable[TaskSpec[Any]], /) -> SupervisorHandle | None: ...
+    def _run_here(
+        self, specs: Iterable[TaskSpec[Any] | Callable[..., Any]] | ModuleType, /
+    ) -> SupervisorHandle | None: ...
     def __enter__(self) -> SupervisorHandle: ...
     def __exit__(
         self,

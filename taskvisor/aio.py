@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-from collections.abc import Iterable, Sequence
-from types import EllipsisType, TracebackType
+from collections.abc import Callable, Iterable, Sequence
+from types import EllipsisType, ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from taskvisor import supervisor
@@ -338,10 +338,13 @@ class Supervisor:
         """
         return SupervisorHandle(self._plain._serve_here())
 
-    async def run(self, specs: Iterable[TaskSpec[Any]] = ()) -> None:
+    async def run(
+        self, specs: Iterable[TaskSpec[Any] | Callable[..., Any]] | ModuleType = ()
+    ) -> None:
         """Run tasks and return when all have ended and everything is cleaned up.
 
-        specs: TaskSpecs, all accepted before any starts, or none. Cancelled, it shuts down with
+        specs: TaskSpecs, functions decorated with `@task`, or a module that has such; all accepted
+        before any starts, or none. Cancelled, it shuts down with
         the config's grace, and raises CancelledError when that is complete; cancelled once more it
         ends the grace at once. Raises what `taskvisor.Supervisor.run` raises; signals are the
         application's affair.
@@ -355,7 +358,7 @@ class Supervisor:
         except asyncio.CancelledError as error:
             await handle.__aexit__(type(error), error, error.__traceback__)
             raise
-        plain.shutdown()
+        plain.__exit__(None, None, None)
 
     async def __aenter__(self) -> SupervisorHandle:
         """As `serve()`."""
@@ -373,6 +376,9 @@ class Supervisor:
         await self._served.__aexit__(kind, error, traceback)
 
 
-async def run(specs: Iterable[TaskSpec[Any]], config: SupervisorConfig | None = None) -> None:
+async def run(
+    specs: Iterable[TaskSpec[Any] | Callable[..., Any]] | ModuleType,
+    config: SupervisorConfig | None = None,
+) -> None:
     """Run tasks on the caller's loop, as `Supervisor(config).run(specs)`."""
     await Supervisor(config).run(specs)

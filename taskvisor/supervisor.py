@@ -10,6 +10,7 @@ from taskvisor import (
     _waits,
     config,
     controller,
+    decorator,
     errors,
     events,
     outcome,
@@ -41,10 +42,16 @@ __all__ = [
     "current",
 ]
 
-_core._bind(
-    {
-        name: getattr(module, name)
-        for module in (policies, config, controller, events, outcome, errors, _hooks, _waits)
-        for name in module.__all__
-    }
+MODULES = (
+    policies,
+    config,
+    controller,
+    events,
+    outcome,
+    errors,
+    decorator,
+    _hooks,
+    _waits,
 )
+
+_core._bind({name: getattr(module, name) for module in MODULES for name in module.__all__})

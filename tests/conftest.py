@@ -2,8 +2,12 @@
 
 Teardown runs backwards: gates open, then supervisors shut down, then the threads are counted, and
 the limit is lifted last. So a failing test ends as a passing one does.
+
+A test that is marked with kinds runs once for each, and then asyncio must have nothing to complain
+of at its end.
 """
 
+import asyncio
 import faulthandler
 import os
 import threading
@@ -13,10 +17,13 @@ from pathlib import Path
 
 import pytest
 from gates import Gate
+from kinds import AS_GIVEN, KINDS, Supervised
+from onloop import Loop, Served
 from recorder import Recorder
 from waiting import system_threads
 
 import taskvisor as tv
+from taskvisor import aio
 
 LIMIT = 120.0
 PATIENCE = 30.0
@@ -27,6 +34,14 @@ _stderr = pytest.StashKey[int]()
 def pytest_configure(config):
     """Keeps the real stderr for the dump of a test that hangs."""
     config.stash[_stderr] = os.dup(2)
+    config.addinivalue_line("markers", "kinds(*names): of body and supervisor it is run with")
+
+
+def pytest_generate_tests(metafunc):
+    """Runs a test for each of its kinds."""
+    mark = metafunc.definition.get_closest_marker("kinds")
+    if "of_kind" in metafunc.fixturenames and mark and mark.args:
+        metafunc.parametrize("of_kind", mark.args, indirect=True)
 
 
 def pytest_unconfigure(config):
@@ -76,23 +91,54 @@ def recorder():
 
 
 @pytest.fixture
-def serve():
+def of_kind(request, caplog):
+    """The kind of body and of supervisor that this test is run with."""
+    name = getattr(request, "param", None)
+    yield KINDS[name] if name else AS_GIVEN
+    records = [*caplog.get_records("call"), *caplog.records]
+    told = [each.getMessage() for each in records if name and each.name == "asyncio"]
+    assert not told, told
+
+
+@pytest.fixture
+def serve(of_kind):
     """serve(*subscribers, controller=None, **config): the handle of a served Supervisor.
 
-    All are shut down at the end.
+    Or, as far as the test is marked so, something like it of another kind. All are shut down at
+    the end.
     """
-    served = []
+    served, loops = [], []
 
     def start(*subscribers, controller=None, **config):
         config = tv.SupervisorConfig(**config)
-        sup = tv.Supervisor(config, subscribers=subscribers, controller=controller)
-        served.append(sup.serve())
-        return served[-1]
+        if of_kind.is_aio:
+            loops[:] = loops or [Loop()]
+            handle = Served(loops[0], config, subscribers=subscribers, controller=controller)
+        else:
+            handle = tv.Supervisor(config, subscribers=subscribers, controller=controller).serve()
+        served.append(handle)
+        return Supervised(of_kind, handle) if of_kind.make else handle
 
     yield start
     for handle in reversed(served):
         with suppress(tv.GraceExceeded):  # the threads that it leaves are what is looked at
             handle.shutdown(grace=PATIENCE / 2)
+    for loop in loops:
+        loop.close()
+
+
+@pytest.fixture
+def run(of_kind):
+    """run(specs, *subscribers, controller=None, **config): runs tasks until all have ended."""
+
+    def start(specs, *subscribers, controller=None, **config):
+        config, specs = tv.SupervisorConfig(**config), of_kind.specs(specs)
+        options = dict(subscribers=subscribers, controller=controller)
+        if of_kind.is_aio:
+            return asyncio.run(aio.Supervisor(config, **options).run(specs))
+        return tv.Supervisor(config, **options).run(specs, handle_signals=False)
+
+    return start
 
 
 @pytest.fixture
@@ -107,3 +153,10 @@ def gate(serve):
     yield make
     for each in gates:
         each.open()
+
+
+@pytest.fixture
+def strict(monkeypatch):
+    """Programs run in development mode, and every warning is an error in them."""
+    monkeypatch.setenv("PYTHONDEVMODE", "1")
+    monkeypatch.setenv("PYTHONWARNINGS", "error")

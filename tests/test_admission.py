@@ -4,9 +4,12 @@ from functools import partial
 
 import pytest
 from claims import CONTROLLER, FOREVER, claim, slots, told
+from kinds import every_kind, wait
 from waiting import SOON
 
 import taskvisor as tv
+
+pytestmark = [every_kind, pytest.mark.rule("R8.4")]
 
 POLICIES = {"queue": "Queue", "replace": "Replace", "drop_if_running": "DropIfRunning"}
 TRANSITION = "s: controller_slot_transition reason=running→terminating (replace)"
@@ -231,8 +234,8 @@ def test_drop_if_running_is_rejected_by_a_running_slot(owned):
 
 @pytest.mark.rule("R7.32")
 def test_replaced_owner_is_told_so(serve, recorder):
-    def body(ctx):
-        ctx.wait()
+    async def body(ctx):
+        await wait(ctx)
         return ctx.cancel_reason
 
     sup = serve(recorder, controller=CONTROLLER)

@@ -38,7 +38,7 @@ LAYERS = [
     {"_checks"},
     {"events", "outcome", "policies"},
     {"config", "controller", "errors"},
-    {"_ends", "_hooks", "logwriter"},
+    {"_ends", "_hooks", "decorator", "logwriter"},
     {"_waits", "log"},
     {"supervisor"},
     {"aio"},

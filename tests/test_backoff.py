@@ -3,8 +3,11 @@
 import math
 
 import pytest
+from kinds import every_kind
 
 import taskvisor as tv
+
+pytestmark = [every_kind, pytest.mark.rule("R8.4")]
 
 LONG = 1000.0
 

@@ -1,12 +1,16 @@
 """The context of a body: who it is, whether and why it is asked to stop, and waiting for that."""
 
+import threading
 import time
 from datetime import timedelta
 
 import pytest
+from kinds import every_kind, plain_bodies, sleep, wait
 from waiting import SOON
 
 import taskvisor as tv
+
+pytestmark = [every_kind, pytest.mark.rule("R8.4")]
 
 
 @pytest.mark.rule("R2.20")
@@ -21,7 +25,7 @@ def test_context_tells_who_runs_and_for_whom(serve):
     assert handle.result(SOON) == ("me", handle.id, 1, token_type, ["me"])
 
 
-@pytest.mark.rule("R0.24")
+@pytest.mark.rule("R0.24", "R8.5")
 def test_current_is_the_context_in_a_body_and_none_outside(serve):
     def body(ctx):
         return tv.current() is ctx, tv.current().name
@@ -54,9 +58,9 @@ def test_live_attempt_is_not_cancelled_and_has_no_reason(serve):
     assert serve().add(tv.TaskSpec.once(body)).result(SOON) == (False, None, False)
 
 
-def told(ctx):
+async def told(ctx):
     """Waits until it is asked to stop; the result is what its context then says."""
-    answer = ctx.wait(SOON)
+    answer = await wait(ctx, SOON)
     return answer, ctx.cancelled, ctx.cancel_reason, ctx.token.is_cancelled
 
 
@@ -85,10 +89,10 @@ def test_timed_out_body_is_told_the_timeout_and_the_first_reason_stays(serve, re
     held = gate()
     reasons = []
 
-    def body(ctx):
-        ctx.wait(SOON)
+    async def body(ctx):
+        await wait(ctx, SOON)
         reasons.append(ctx.cancel_reason)
-        held()
+        await held.through()
         reasons.append(ctx.cancel_reason)
 
     sup = serve(recorder)
@@ -104,8 +108,8 @@ def test_timed_out_body_is_told_the_timeout_and_the_first_reason_stays(serve, re
 def test_reason_of_a_removal_stays_when_a_shutdown_follows(serve, gate):
     held = gate()
 
-    def body(ctx):
-        held()
+    async def body(ctx):
+        await held.through()
         return ctx.cancel_reason
 
     sup = serve()
@@ -119,20 +123,20 @@ def test_reason_of_a_removal_stays_when_a_shutdown_follows(serve, gate):
 
 @pytest.mark.rule("R2.26")
 def test_cancelling_the_token_of_a_body_is_seen_there_and_decides_nothing(serve, recorder):
-    def body(ctx):
+    async def body(ctx):
         child = ctx.token.child_token()
         ctx.token.cancel()
         seen = (
             ctx.cancelled,
             ctx.token.is_cancelled,
             child.is_cancelled,
-            ctx.wait(),
+            await wait(ctx),
             ctx.cancel_reason,
         )
         with pytest.raises(tv.Canceled):
             ctx.check()
         with pytest.raises(tv.Canceled):
-            ctx.sleep(1000)
+            await sleep(ctx, 1000)
         return seen
 
     handle = serve(recorder).add(tv.TaskSpec.restartable(body))
@@ -166,6 +170,7 @@ def test_child_of_a_bodys_token_cancels_neither_body_nor_task(serve):
     assert handle.result(SOON) == (False, False)
 
 
+@plain_bodies
 @pytest.mark.rule("R2.27")
 def test_cancelled_task_cancels_the_children_of_its_token(serve, recorder):
     children = []
@@ -189,35 +194,36 @@ def test_token_of_an_ended_attempt_stays_as_it_was(serve):
     assert token.wait(0) is False
 
 
-@pytest.mark.rule("R2.23")
+@pytest.mark.rule("R2.23", "R8.14")
 def test_wait_of_a_live_attempt_returns_false_after_its_timeout(serve):
-    def body(ctx):
-        return ctx.wait(0), ctx.wait(0.01), ctx.wait(timedelta(milliseconds=1))
+    async def body(ctx):
+        short = timedelta(milliseconds=1)
+        return await wait(ctx, 0), await wait(ctx, 0.01), await wait(ctx, short)
 
     assert serve().add(tv.TaskSpec.once(body)).result(SOON) == (False, False, False)
 
 
-@pytest.mark.rule("R2.24")
+@pytest.mark.rule("R2.24", "R8.14")
 def test_sleep_returns_after_its_seconds(serve):
-    def body(ctx):
+    async def body(ctx):
         begin = time.monotonic()
-        return ctx.sleep(0.03), time.monotonic() - begin
+        return await sleep(ctx, 0.03), time.monotonic() - begin
 
     answer, took = serve().add(tv.TaskSpec.once(body)).result(SOON)
     assert answer is None
     assert took >= 0.03
 
 
-@pytest.mark.rule("R2.24", "R2.25")
+@pytest.mark.rule("R2.24", "R2.25", "R8.14")
 @pytest.mark.parametrize("how", ["sleep", "check"])
 def test_sleep_and_check_raise_canceled_once_the_attempt_is_cancelled(serve, recorder, gate, how):
     held = gate()
 
-    def body(ctx):
+    async def body(ctx):
         ctx.check()
-        held()
+        await held.through()
         if how == "sleep":
-            ctx.sleep(1000)
+            await sleep(ctx, 1000)
         ctx.check()
 
     sup = serve(recorder)
@@ -231,19 +237,47 @@ def test_sleep_and_check_raise_canceled_once_the_attempt_is_cancelled(serve, rec
     assert recorder.removed("body")[-2:] == ["task_stopped attempt=1 duration", "task_removed"]
 
 
-@pytest.mark.rule("R2.24")
+@pytest.mark.rule("R2.24", "R8.14")
 def test_sleeping_body_is_woken_by_the_cancel(serve, recorder):
+    async def sleeper(ctx):
+        await sleep(ctx, 100_000)
+
     sup = serve(recorder)
-    handle = sup.add(tv.TaskSpec.once(lambda ctx: ctx.sleep(100_000), name="sleeper"))
+    handle = sup.add(tv.TaskSpec.once(sleeper))
     recorder.wait_line("sleeper", "task_starting")
     assert handle.cancel(SOON) is True
 
 
+@pytest.mark.kinds("coroutine")
+@pytest.mark.rule("R8.14")
+def test_bodies_that_wait_for_their_cancel_go_on_with_that_however_many_a_loop_is_told_of(serve):
+    came, busy, go_on = threading.Semaphore(0), threading.Event(), threading.Event()
+
+    async def body(ctx):
+        came.release()
+        return await wait(ctx)
+
+    def holds_the_loop():
+        busy.set()
+        go_on.wait(SOON)
+
+    sup = serve()
+    handles = sup.add_many([tv.TaskSpec.once(body)] * 200, names=[str(n) for n in range(200)])
+    for _ in handles:
+        assert came.acquire(timeout=SOON)
+    sup.add(tv.TaskSpec.once(holds_the_loop))
+    assert busy.wait(SOON)
+    for handle in handles:
+        sup.remove(handle)
+    go_on.set()
+    assert {handle.outcome(SOON).value for handle in handles} == {True}
+
+
 @pytest.mark.parametrize("bad", [-1, float("nan"), float("inf"), None, "1", True])
 def test_sleep_refuses_what_is_no_duration(serve, bad):
-    def body(ctx):
+    async def body(ctx):
         with pytest.raises((TypeError, ValueError)):
-            ctx.sleep(bad)
+            await sleep(ctx, bad)
 
     assert serve().add(tv.TaskSpec.once(body)).outcome(SOON).kind == "completed"
 

@@ -6,8 +6,11 @@ import logging
 import sys
 
 import pytest
+from kinds import every_kind, plain_bodies, sleep, wait
 
 import taskvisor as tv
+
+pytestmark = [every_kind, pytest.mark.rule("R8.4")]
 
 SOON = tv.BackoffPolicy.constant(0.0)
 REASON_BYTES = 4096
@@ -33,6 +36,11 @@ def fails(times: int, then=lambda: "ok"):
         return then()
 
     return body
+
+
+async def waits(ctx):
+    """A body that returns as soon as it is asked to stop."""
+    await wait(ctx)
 
 
 def outcome_of(serve, body, **options):
@@ -70,7 +78,6 @@ class Base(BaseException):
         (KeyboardInterrupt(), "KeyboardInterrupt"),
         (KeyboardInterrupt("stop"), "KeyboardInterrupt: stop"),
         (GeneratorExit(), "GeneratorExit"),
-        (StopIteration(3), "StopIteration: 3"),
         (Base("b"), "Base: b"),
         (BaseExceptionGroup("g", [Base()]), "BaseExceptionGroup: g (1 sub-exception)"),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"),
@@ -82,6 +89,15 @@ def test_any_other_exception_is_a_failure_told_by_type_and_text(serve, error, re
     assert (outcome.kind, outcome.reason) == ("failed", f"execution failed: {reason}")
     assert outcome.exception is error
     assert outcome.exit_code is None
+
+
+@plain_bodies
+@pytest.mark.rule("R1.64")
+def test_stop_iteration_of_a_plain_body_is_a_failure_as_any_other(serve):
+    error = StopIteration(3)
+    outcome = outcome_of(serve, raises(error))
+    assert (outcome.kind, outcome.reason) == ("failed", "execution failed: StopIteration: 3")
+    assert outcome.exception is error
 
 
 @pytest.mark.rule("R1.61")
@@ -105,7 +121,7 @@ def test_subclasses_of_fail_fatal_and_canceled_are_what_they_are(serve):
     ]
 
 
-@pytest.mark.rule("R1.65")
+@pytest.mark.rule("R1.65", "R8.6")
 @pytest.mark.parametrize("error", [SystemExit(), SystemExit(None), SystemExit(0)])
 def test_system_exit_with_none_or_zero_is_a_return_of_none(serve, recorder, error):
     handle = serve(recorder).add(tv.TaskSpec(raises(error), name="a"))
@@ -119,7 +135,7 @@ def test_system_exit_with_none_or_zero_is_a_return_of_none(serve, recorder, erro
     ]
 
 
-@pytest.mark.rule("R1.66")
+@pytest.mark.rule("R1.66", "R8.6")
 @pytest.mark.parametrize("code", [1, 3, -1, 255, 2**31 - 1, -(2**31)])
 def test_system_exit_with_an_int_of_32_bits_is_a_failure_with_that_code(serve, recorder, code):
     handle = serve(recorder).add(tv.TaskSpec.once(raises(SystemExit(code)), name="a"))
@@ -151,6 +167,23 @@ def test_system_exit_with_anything_else_is_a_failure_with_code_1(serve, code, te
     outcome = outcome_of(serve, raises(error))
     assert outcome.reason == f"execution failed: SystemExit: {text}"
     assert (outcome.kind, outcome.exit_code) == ("failed", 1)
+
+
+@pytest.mark.kinds("coroutine-aio")
+@pytest.mark.rule("R8.6", "R8.41")
+@pytest.mark.parametrize("error", [SystemExit(3), SystemExit(), KeyboardInterrupt()])
+@pytest.mark.parametrize("after_a_step", [False, True])
+def test_exit_out_of_a_coroutine_leaves_the_callers_loop_too(serve, error, after_a_step):
+    async def body():
+        if after_a_step:
+            await asyncio.sleep(0)
+        raise error
+
+    sup = serve()
+    before = [sup.add(tv.TaskSpec(waits, name=f"t{n}")) for n in range(3)]
+    assert sup.add(tv.TaskSpec.once(body)).outcome(timeout=30).exception in (error, None)
+    assert sup.left_by == [type(error)]
+    assert [handle.cancel(timeout=30) for handle in before] == [True] * 3
 
 
 @pytest.mark.rule("R1.68", "R1.71")
@@ -288,8 +321,8 @@ def test_failure_that_ran_at_least_reset_after_forgets_those_before_it(serve):
 def test_reset_after_counts_from_the_start_of_the_attempt(serve):
     calls = iter(range(4))
 
-    def body(ctx):
-        ctx.sleep(0.03)
+    async def body(ctx):
+        await sleep(ctx, 0.03)
         if next(calls) < 3:
             raise tv.Fail("x")
 
@@ -312,7 +345,7 @@ def test_reset_after_comes_before_the_budget_and_not_instead_of_it(serve):
     assert outcome.reason == "max_retries_exceeded(0/0): execution failed: f1"
 
 
-@pytest.mark.rule("R1.46")
+@pytest.mark.rule("R1.46", "R8.13")
 @pytest.mark.parametrize("message", [(), ("why",)])
 def test_cancelled_error_of_a_body_nobody_cancelled_is_a_failure(serve, message):
     outcome = outcome_of(serve, raises(asyncio.CancelledError(*message)))
@@ -322,8 +355,8 @@ def test_cancelled_error_of_a_body_nobody_cancelled_is_a_failure(serve, message)
 
 @pytest.mark.rule("R1.45")
 def test_cancelled_error_of_a_cancelled_body_is_a_canceled(serve, recorder):
-    def body(ctx):
-        ctx.wait()
+    async def body(ctx):
+        await wait(ctx)
         raise asyncio.CancelledError
 
     sup = serve(recorder)
@@ -336,8 +369,8 @@ def test_cancelled_error_of_a_cancelled_body_is_a_canceled(serve, recorder):
 
 @pytest.mark.rule("R1.46", "R2.7")
 def test_cancelled_error_of_a_timed_out_body_is_the_timeout(serve):
-    def body(ctx):
-        ctx.wait()
+    async def body(ctx):
+        await wait(ctx)
         raise asyncio.CancelledError
 
     outcome = outcome_of(serve, body, timeout=0.01)
@@ -353,6 +386,7 @@ def test_cancelled_error_after_the_body_cancelled_its_own_context_is_a_failure(s
     assert outcome_of(serve, body).reason == "execution failed: CancelledError: not requested"
 
 
+@plain_bodies
 @pytest.mark.rule("R1.47")
 def test_coroutine_returned_by_a_plain_body_is_closed_and_a_failure(serve):
     async def work():
@@ -370,6 +404,7 @@ def test_coroutine_returned_by_a_plain_body_is_closed_and_a_failure(serve):
     assert inspect.getcoroutinestate(made[0]) == inspect.CORO_CLOSED
 
 
+@plain_bodies
 @pytest.mark.rule("R1.47")
 def test_asyncio_future_returned_by_a_body_is_cancelled_and_a_failure(serve):
     loop = asyncio.new_event_loop()
@@ -422,7 +457,7 @@ def test_without_subscribers_a_final_failure_is_logged_once(serve, caplog, error
 @pytest.mark.rule("R1.49")
 def test_without_subscribers_a_final_timeout_is_logged_once(serve, caplog):
     sup = serve()
-    sup.add(tv.TaskSpec.once(lambda ctx: ctx.wait(), name="a", timeout=0.01)).outcome(timeout=30)
+    sup.add(tv.TaskSpec.once(waits, name="a", timeout=0.01)).outcome(timeout=30)
     sup.shutdown()
     (record,) = records(caplog)
     assert (record.levelno, record.exc_info) == (logging.ERROR, None)
@@ -450,7 +485,7 @@ def test_without_subscribers_nothing_else_is_logged(serve, caplog):
     sup.add(tv.TaskSpec(lambda: 1, name="good")).outcome(timeout=30)
     sup.add(tv.TaskSpec(fails(2), name="retried", backoff=SOON)).outcome(timeout=30)
     sup.add(tv.TaskSpec(raises(tv.Canceled()), name="enough")).outcome(timeout=30)
-    waiting = sup.add(tv.TaskSpec(lambda ctx: ctx.sleep(3600), name="waiting"))
+    waiting = sup.add(tv.TaskSpec(waits, name="waiting"))
     sup.cancel(waiting, timeout=30)
     sup.shutdown()
     assert records(caplog) == []

@@ -4,15 +4,18 @@ import pickle
 import threading
 
 import pytest
+from kinds import every_kind, plain_bodies, wait
 from recorder import lines
 from waiting import SOON, in_thread
 
 import taskvisor as tv
 
+pytestmark = [every_kind, pytest.mark.rule("R8.4", "R8.30")]
 
-def waits(ctx):
+
+async def waits(ctx):
     """A body that stops when it is asked to."""
-    ctx.wait()
+    await wait(ctx)
 
 
 def verdict(call, *args, **kwargs):
@@ -74,12 +77,12 @@ def test_text_names_twenty_and_the_error_all(serve, gate, count, rest):
     assert str(error) == f"shutdown timeout 10ms exceeded; stuck: [{shown}]{rest}"
 
 
-@pytest.mark.rule("R5.26")
-def test_stacks_show_where_each_stuck_body_is(serve, gate):
+@pytest.mark.rule("R5.26", "R8.15")
+def test_stacks_show_where_each_stuck_body_is(serve, of_kind, gate):
     held = gate()
 
-    def outer():
-        held()
+    async def outer():
+        await held.through()
 
     sup = serve()
     sup.add_many([tv.TaskSpec.once(outer), tv.TaskSpec.once(held, name="direct")])
@@ -88,9 +91,11 @@ def test_stacks_show_where_each_stuck_body_is(serve, gate):
     assert sorted(stacks) == ["direct", "outer"]
     assert "in outer\n" in stacks["outer"]
     assert "in outer\n" not in stacks["direct"]
-    assert all("gates.py" in text and "in __call__\n" in text for text in stacks.values())
+    inner = "in _opened\n" if of_kind.has_coroutines else "in __call__\n"
+    assert all("gates.py" in text and inner in text for text in stacks.values())
 
 
+@plain_bodies
 @pytest.mark.rule("R5.26")
 def test_stack_of_a_body_without_a_python_frame_is_empty(serve, recorder):
     lock = threading.Lock()
@@ -143,18 +148,18 @@ def test_shutdown_is_done_once_however_often_it_is_asked_for(serve, recorder):
 
 
 @pytest.mark.rule("R5.5", "R5.1")
-def test_run_is_a_caller_too_and_gets_the_verdict_of_a_shutdown(recorder, gate):
+def test_run_is_a_caller_too_and_gets_the_verdict_of_a_shutdown(run, recorder, gate):
     held = gate()
     handles = []
 
-    def body(ctx):
+    async def body(ctx):
         handles.append(ctx.supervisor)
-        held()
+        await held.through()
 
-    sup = tv.Supervisor(subscribers=[recorder])
-    running = in_thread(sup.run, [tv.TaskSpec.once(body)], handle_signals=False)
+    running = in_thread(run, [tv.TaskSpec.once(body)], recorder)
     held.wait_inside()
     error = verdict(handles[0].shutdown, grace=0.05)
+    held.open()  # asyncio.run waits for what it has left
     told = running()
     assert type(told) is tv.GraceExceeded
     assert told is not error

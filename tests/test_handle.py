@@ -5,8 +5,11 @@ import logging
 import threading
 
 import pytest
+from kinds import every_kind, plain_supervisors, wait
 
 import taskvisor as tv
+
+pytestmark = [every_kind, pytest.mark.rule("R8.4", "R8.30")]
 
 FOREVER = 3600.0
 
@@ -20,9 +23,9 @@ def raises(error: BaseException):
     return body
 
 
-def idle(ctx):
+async def idle(ctx):
     """A body that ends as soon as it is asked to."""
-    return ctx.wait()
+    return await wait(ctx)
 
 
 def in_thread(call):
@@ -40,6 +43,7 @@ def in_thread(call):
     return thread, results
 
 
+@plain_supervisors
 @pytest.mark.rule("R4.57")
 def test_handle_tells_id_and_name_and_cannot_be_changed(serve):
     handle = serve().add(tv.TaskSpec(idle, name="a"))
@@ -184,8 +188,8 @@ def test_result_of_a_canceled_task_is_an_outcome_error(serve):
 @pytest.mark.rule("R4.53")
 @pytest.mark.parametrize("error", [tv.Fail("x"), None])
 def test_result_of_a_timed_out_task_is_an_outcome_error_whatever_the_body_did(serve, error):
-    def body(ctx):
-        ctx.wait()
+    async def body(ctx):
+        await wait(ctx)
         if error:
             raise error
         return 5
@@ -234,7 +238,7 @@ def test_outcome_of_a_task_cancelled_between_attempts_keeps_the_last_error(serve
     assert outcome.exception is error
 
 
-@pytest.mark.rule("R4.54")
+@pytest.mark.rule("R4.54", "R8.32")
 def test_done_callback_gets_the_handle_once_at_the_outcome(serve, gate):
     held, called, done = gate(), [], threading.Semaphore(0)
     sup = serve()
@@ -253,6 +257,7 @@ def test_done_callback_gets_the_handle_once_at_the_outcome(serve, gate):
     assert called == [(True, True, "completed")]
 
 
+@plain_supervisors
 @pytest.mark.rule("R4.54")
 def test_done_callback_added_after_the_end_is_called_at_once(serve):
     handle = serve().add(tv.TaskSpec(int))
@@ -300,13 +305,23 @@ def test_done_callback_of_a_dropped_handle_is_called(serve, gate):
     assert called == ["a"]
 
 
+@pytest.mark.rule("R4.55", "R8.32")
+@pytest.mark.parametrize("late", [False, True])
+def test_exception_of_a_done_callback_is_logged_and_touches_nothing(serve, gate, caplog, late):
+    logs_and_goes_on(serve(), gate(), caplog, late, ValueError("cb"))
+
+
+@plain_supervisors
 @pytest.mark.rule("R4.55")
 @pytest.mark.parametrize("late", [False, True])
-@pytest.mark.parametrize("error", [ValueError("cb"), SystemExit(3), KeyboardInterrupt()])
-def test_exception_of_a_done_callback_is_logged_and_touches_nothing(
-    serve, gate, caplog, late, error
-):
-    held, sup, called = gate(), serve(), []
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+def test_exit_of_a_done_callback_is_logged_and_touches_nothing(serve, gate, caplog, late, error):
+    logs_and_goes_on(serve(), gate(), caplog, late, error)
+
+
+def logs_and_goes_on(sup, held, caplog, late, error):
+    """A done callback raises `error`, which becomes one record; another one is called."""
+    called = []
     handle = sup.add(tv.TaskSpec(held))
 
     def bad(_):
@@ -352,7 +367,8 @@ def test_cancel_of_a_handle_never_reaches_a_later_task_of_its_name(serve):
     assert not new.done()
 
 
-@pytest.mark.rule("R4.56")
+@plain_supervisors
+@pytest.mark.rule("R4.56", "R8.20")
 def test_await_gives_the_value(serve, gate):
     held = gate()
     sup = serve()
@@ -365,7 +381,8 @@ def test_await_gives_the_value(serve, gate):
     assert asyncio.run(main()) == ("v", "v")
 
 
-@pytest.mark.rule("R4.56", "R4.52", "R4.53")
+@plain_supervisors
+@pytest.mark.rule("R4.56", "R8.20", "R4.52", "R4.53")
 def test_await_raises_as_result_does(serve):
     sup = serve()
     error = OSError("x")
@@ -380,7 +397,8 @@ def test_await_raises_as_result_does(serve):
     assert asyncio.run(main()) == (error, "canceled")
 
 
-@pytest.mark.rule("R4.56")
+@plain_supervisors
+@pytest.mark.rule("R4.56", "R8.20")
 def test_loop_goes_on_while_a_handle_is_awaited_and_many_can_be(serve, gate):
     held, sup = gate(), serve()
 
@@ -397,7 +415,8 @@ def test_loop_goes_on_while_a_handle_is_awaited_and_many_can_be(serve, gate):
     assert asyncio.run(main()) == list(range(50))
 
 
-@pytest.mark.rule("R4.56")
+@plain_supervisors
+@pytest.mark.rule("R4.56", "R8.20")
 def test_cancelled_await_leaves_the_task_alone(serve, gate):
     held, sup = gate(), serve()
     handle = sup.add(tv.TaskSpec(held))
@@ -412,7 +431,8 @@ def test_cancelled_await_leaves_the_task_alone(serve, gate):
     assert asyncio.run(main()) == "through"
 
 
-@pytest.mark.rule("R4.56")
+@plain_supervisors
+@pytest.mark.rule("R4.56", "R8.20")
 def test_await_on_two_loops_at_a_time(serve, gate):
     held, sup = gate(), serve()
     handle = sup.add(tv.TaskSpec(held))
@@ -430,7 +450,8 @@ def test_await_on_two_loops_at_a_time(serve, gate):
     assert values == ["through", "through"]
 
 
-@pytest.mark.rule("R4.56")
+@plain_supervisors
+@pytest.mark.rule("R4.56", "R8.20")
 def test_loop_that_is_closed_before_the_end_is_no_trouble(serve, gate, caplog):
     held, sup = gate(), serve()
     handle = sup.add(tv.TaskSpec(held))

@@ -1,15 +1,18 @@
 """Hostile texts and names: cut, escaped and copied, or refused at the door."""
 
 import pytest
+from kinds import every_kind, wait
 from programs import run_well
 
 import taskvisor as tv
 
+pytestmark = [every_kind, pytest.mark.rule("R8.4")]
+
 SOON = 60.0
 
 
-def waits(ctx):
-    ctx.wait()
+async def waits(ctx):
+    await wait(ctx)
 
 
 # --- texts ---------------------------------------------------------------------------------------

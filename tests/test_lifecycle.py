@@ -3,9 +3,12 @@
 import threading
 
 import pytest
+from kinds import every_kind, plain_bodies, wait
 from recorder import described
 
 import taskvisor as tv
+
+pytestmark = [every_kind, pytest.mark.rule("R8.4")]
 
 ADDED = ["task_add_requested", "task_added"]
 EXHAUSTED = "actor_exhausted attempt=1 reason=policy_exhausted_success"
@@ -28,6 +31,11 @@ def raises(error: BaseException):
 
 def nothing():
     """A body that returns."""
+
+
+async def waits(ctx):
+    """A body that returns as soon as it is asked to stop."""
+    return await wait(ctx)
 
 
 @pytest.mark.rule("R1.8", "R1.11", "R1.30", "R2.1", "R4.1", "R4.30", "R6.1")
@@ -170,7 +178,7 @@ def test_interval_runs_from_the_end_of_a_body_to_the_next_start(serve, recorder,
 @pytest.mark.parametrize("restart", ["never", "on_failure", "always", tv.RestartPolicy.always(0)])
 def test_cancelled_body_that_returns_ends_canceled_with_nothing_between(serve, recorder, restart):
     sup = serve(recorder)
-    handle = sup.add(tv.TaskSpec(lambda ctx: ctx.wait(), name="a", restart=restart))
+    handle = sup.add(tv.TaskSpec(waits, name="a", restart=restart))
     recorder.wait_line("a", "task_starting")
     assert sup.remove(handle) is True
     outcome = handle.outcome(timeout=30)
@@ -197,8 +205,8 @@ def test_cancelled_body_that_returns_ends_canceled_with_nothing_between(serve, r
 def test_cancelled_body_that_raises_ends_canceled_with_its_attempt_event_only(
     serve, recorder, error, line
 ):
-    def body(ctx):
-        ctx.wait()
+    async def body(ctx):
+        await wait(ctx)
         raise error
 
     sup = serve(recorder)
@@ -294,8 +302,8 @@ def test_abandoned_task_keeps_its_name_until_its_body_returns(serve, recorder, g
 def test_abandoned_body_that_fails_makes_no_terminal_actor_event(serve, recorder, gate, error):
     stubborn = gate()
 
-    def body():
-        stubborn()
+    async def body():
+        await stubborn.through()
         raise error
 
     sup = serve(recorder)
@@ -311,6 +319,7 @@ def test_abandoned_body_that_fails_makes_no_terminal_actor_event(serve, recorder
     assert handle.outcome(timeout=0).kind == "abandoned"
 
 
+@plain_bodies
 @pytest.mark.rule("R4.42")
 def test_worker_of_an_abandoned_task_is_replaced(serve, gate):
     sup = serve()
@@ -363,15 +372,14 @@ def test_every_task_has_one_outcome_with_a_full_queue_and_a_stuck_subscriber(ser
     assert stream.lost > 0
 
 
-@pytest.mark.rule("R4.70", "R4.71", "R4.74", "R5.31")
-def test_run_ends_when_all_have_ended_however_they_did(recorder):
+@pytest.mark.rule("R4.70", "R4.71", "R4.74", "R5.31", "R8.34")
+def test_run_ends_when_all_have_ended_however_they_did(run, recorder):
     specs = [
         tv.TaskSpec(nothing, name="good"),
         tv.TaskSpec.once(raises(tv.Fail("x")), name="bad"),
         tv.TaskSpec(raises(tv.Fatal("x")), name="dead"),
     ]
-    sup = tv.Supervisor(subscribers=[recorder])
-    assert sup.run(specs, handle_signals=False) is None
+    assert run(specs, recorder) is None
     words = recorder.words()
     assert sorted(words[:6]) == sorted(
         f"{name}: {line}" for name in ["good", "bad", "dead"] for line in ADDED

@@ -19,6 +19,7 @@ _RULE = re.compile(r"^(?:- |\| )\*\*(R\d+\.\d+)\*\* \S", re.MULTILINE)
 _ID = re.compile(r"\*\*(R[^*\s]*)\*\*")
 _C_COMMENT = re.compile(r"(?:/\*|//|^[ \t]*\*)[ \t]*rule:([^\n]*)", re.MULTILINE)
 _C_IDS = re.compile(r" R\d+\.\d+(?:,? R\d+\.\d+)*[ \t]*(?:\*/)?")
+_FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 _NO_PROOF = {"pytest.mark.skip", "pytest.mark.xfail"}
 
 
@@ -36,7 +37,7 @@ def named_in_python(source: str) -> tuple[set[str], list[str]]:
     all_marks = [node for node in ast.walk(tree) if _is_mark(node)]
     tests = _tests_in(tree)
     proofs = [mark for test in tests for mark in _marks_on(test)]
-    if any(isinstance(test, ast.FunctionDef) for test in tests):
+    if any(isinstance(test, _FUNCTION) for test in tests):
         proofs += _marks_of_all(tree)
     wrong = [f"line {m.lineno}: a mark on no test" for m in all_marks if m not in proofs]
     named = set()
@@ -53,20 +54,20 @@ def _is_mark(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.rule"
 
 
-def _tests_in(tree: ast.Module) -> list[ast.FunctionDef | ast.ClassDef]:
+def _tests_in(tree: ast.Module) -> list[ast.stmt]:
     """What pytest collects: test functions of the module and of its test classes, and these."""
     classes = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name.startswith("Test")]
     nodes = [*tree.body, *(n for c in classes if not _proves_nothing(c) for n in c.body)]
-    tests = [n for n in nodes if isinstance(n, ast.FunctionDef) and n.name.startswith("test_")]
+    tests = [n for n in nodes if isinstance(n, _FUNCTION) and n.name.startswith("test_")]
     return [n for n in [*classes, *tests] if not _proves_nothing(n)]
 
 
-def _proves_nothing(test: ast.FunctionDef | ast.ClassDef) -> bool:
+def _proves_nothing(test: ast.stmt) -> bool:
     heads = [d.func if isinstance(d, ast.Call) else d for d in test.decorator_list]
     return any(ast.unparse(head) in _NO_PROOF for head in heads)
 
 
-def _marks_on(test: ast.FunctionDef | ast.ClassDef) -> list[ast.AST]:
+def _marks_on(test: ast.stmt) -> list[ast.AST]:
     """The marks among the decorators of a test, those of its parameters too."""
     return [n for d in test.decorator_list for n in ast.walk(d) if _is_mark(n)]
 

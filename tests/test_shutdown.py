@@ -3,15 +3,18 @@
 import threading
 
 import pytest
+from kinds import every_kind, plain_bodies, plain_supervisors, wait
 from recorder import lines
 from waiting import SOON, in_thread, until
 
 import taskvisor as tv
 
+pytestmark = [every_kind, pytest.mark.rule("R8.4", "R8.30")]
 
-def waits(ctx):
+
+async def waits(ctx):
     """A body that stops when it is asked to; its result is the reason."""
-    ctx.wait()
+    await wait(ctx)
     return ctx.cancel_reason
 
 
@@ -186,6 +189,7 @@ def test_stuck_subscribers_hold_a_shutdown_for_one_common_grace_only(serve, reco
     assert recorder.words()[-1] == "all_stopped_within_grace"
 
 
+@plain_supervisors
 @pytest.mark.rule("R4.54", "R5.29")
 def test_done_callbacks_have_run_when_shutdown_returns(serve, gate):
     held = gate()
@@ -205,6 +209,7 @@ def test_done_callbacks_have_run_when_shutdown_returns(serve, gate):
     assert called == ["canceled"] * 5
 
 
+@plain_supervisors
 @pytest.mark.rule("R5.27")
 def test_stuck_done_callback_holds_a_shutdown_for_the_subscriber_grace_only(serve, gate):
     held = gate()
@@ -260,11 +265,12 @@ def test_streams_end_after_the_verdict(serve):
     assert reading()[-2:] == ["shutdown_requested", "all_stopped_within_grace"]
 
 
+@plain_bodies
 @pytest.mark.rule("R5.29", "R5.59")
 def test_threads_are_gone_when_shutdown_returns_but_those_inside_a_body(serve, recorder, gate):
     held = gate()
-    before = set(threading.enumerate())
     sup = serve(recorder)
+    before = set(threading.enumerate())
     sup.add_many([tv.TaskSpec.once(held)] * 2, names=["a", "b"])
     sup.add_many([tv.TaskSpec.once(waits)] * 20, names=[str(n) for n in range(20)])
     recorder.wait_for(lambda events: len([e for e in events if e.kind == "task_starting"]) == 22)
@@ -273,9 +279,8 @@ def test_threads_are_gone_when_shutdown_returns_but_those_inside_a_body(serve, r
 
 
 @pytest.mark.rule("R5.31", "R5.40", "R4.71")
-def test_natural_end_of_run_gives_no_verdict(recorder):
-    sup = tv.Supervisor(subscribers=[recorder])
-    assert sup.run([tv.TaskSpec.once(dict)], handle_signals=False) is None
+def test_natural_end_of_run_gives_no_verdict(run, recorder):
+    assert run([tv.TaskSpec.once(dict)], recorder) is None
     assert recorder.words() == [
         "dict: task_add_requested",
         "dict: task_added",
@@ -337,8 +342,8 @@ def test_remove_and_cancel_of_a_body_left_behind_return_false(serve, gate):
 
 @pytest.mark.rule("R5.20", "R4.3")
 def test_body_that_adds_during_the_shutdown_is_refused(serve):
-    def body(ctx):
-        ctx.wait()
+    async def body(ctx):
+        await wait(ctx)
         with pytest.raises(tv.ShuttingDown):
             ctx.supervisor.add(tv.TaskSpec.once(dict))
         return "refused"

@@ -2,15 +2,17 @@
 
 import random
 import threading
-import time
 from collections import Counter
 from functools import partial
 
 import pytest
 from claims import CONTROLLER, Inside, at_once, claim, slots
+from kinds import every_kind, gives_way, plain_supervisors, sleep, stay, wait
 from waiting import SOON, until
 
 import taskvisor as tv
+
+pytestmark = [every_kind, pytest.mark.rule("R8.4")]
 
 queue = partial(claim, "queue")
 replace = partial(claim, "replace")
@@ -45,9 +47,9 @@ def rejections(recorder):
 def test_fifty_replaces_leave_one_owner_the_last_that_was_accepted(serve, recorder, inside):
     sup = serve(recorder, controller=CONTROLLER)
 
-    def body(ctx):
+    async def body(ctx):
         with inside("s"):
-            ctx.wait()
+            await wait(ctx)
 
     handles = at_once([partial(sup.submit, replace(f"t{n}", body)) for n in range(50)])
     until(lambda: slots(sup)["s"][0::2] == ("running", []))
@@ -91,15 +93,16 @@ def test_hundred_and_twenty_eight_slots_run_at_once(serve, gate):
     assert slots(sup) == {}
 
 
+@plain_supervisors
 @pytest.mark.rule("R7.22", "R7.29", "R7.1", "R7.50")
 def test_ten_thousand_submissions_over_a_hundred_slots_keep_the_order_of_each(serve, gate, inside):
     sup = serve(controller=tv.ControllerConfig(queue_capacity=10_000, max_slot_queue=100))
     held = gate()
     slot_names = [f"slot {n}" for n in range(100)]
 
-    def owner(slot):
+    async def owner(slot):
         with inside(slot):
-            held()
+            await held.through()
 
     def body(slot):
         with inside(slot):
@@ -126,9 +129,9 @@ def test_many_callers_share_little_room_and_all_of_them_run(serve, inside):
     sup = serve(controller=tv.ControllerConfig(queue_capacity=3))
     waiting = []
 
-    def body(slot):
+    async def body(slot):
         with inside(slot):
-            time.sleep(0)  # lets others run meanwhile; nothing depends on it
+            await gives_way()
 
     def submit_to(n):
         slot = f"slot {n % 4}"
@@ -158,13 +161,13 @@ class Restless:
         with self.inside(slot):
             return ctx.attempt
 
-    def waits(self, ctx, slot):
+    async def waits(self, ctx, slot):
         with self.inside(slot):
-            ctx.sleep(self.short)
+            await sleep(ctx, self.short)
 
-    def ignores(self, ctx, slot):
+    async def ignores(self, ctx, slot):
         with self.inside(slot):
-            time.sleep(self.short)
+            await stay(self.short)
 
     def fails(self, ctx, slot):
         with self.inside(slot):

@@ -6,9 +6,12 @@ from functools import partial
 
 import pytest
 from claims import CONTROLLER, FOREVER, Inside, claim, slots, told
+from kinds import every_kind, plain_supervisors, wait
 from waiting import SOON, in_thread, until
 
 import taskvisor as tv
+
+pytestmark = [every_kind, pytest.mark.rule("R8.4")]
 
 queue = partial(claim, "queue")
 replace = partial(claim, "replace")
@@ -16,6 +19,11 @@ drop = partial(claim, "drop_if_running")
 
 REMOVED = tv.TaskOutcome("rejected", reason="removed_from_queue", rejection="removed_from_queue")
 OUT = "s: controller_rejected reason=removed_from_queue"
+
+
+async def waits(ctx):
+    """A body that stops when it is asked to."""
+    await wait(ctx)
 
 
 @pytest.fixture
@@ -45,9 +53,9 @@ def test_next_owner_waits_until_one_that_ignores_its_cancellation_returns(
 ):
     sup, held = serve(controller=CONTROLLER), gate()
 
-    def body():
+    async def body():
         with inside("s"):
-            return held()
+            return await held.through()
 
     owner = sup.submit(queue("owner", body, grace=FOREVER))
     held.wait_inside()
@@ -67,9 +75,9 @@ def test_abandoned_owner_leaves_the_slot_terminating_until_its_body_returns(
 ):
     sup, held = serve(recorder, controller=CONTROLLER), gate()
 
-    def body():
+    async def body():
         with inside("s"):
-            return held()
+            return await held.through()
 
     owner = sup.submit(queue("owner", body, grace=0.01))
     held.wait_inside()
@@ -91,9 +99,9 @@ def test_abandoned_owner_leaves_the_slot_terminating_until_its_body_returns(
 def test_owner_that_has_outlived_its_timeout_leaves_the_slot_running(serve, recorder, gate, inside):
     sup, held = serve(recorder, controller=CONTROLLER), gate()
 
-    def body():
+    async def body():
         with inside("s"):
-            return held()
+            return await held.through()
 
     retries = dict(restart="on_failure", backoff=tv.BackoffPolicy.constant(FOREVER))
     owner = sup.submit(queue("owner", body, timeout=0.01, **retries))
@@ -145,20 +153,18 @@ def test_owner_that_waits_for_a_permit_keeps_the_slot(serve, gate, inside):
 
 
 @pytest.mark.rule("R7.1", "R7.12")
-def test_owner_may_end_at_the_instant_a_replace_arrives(serve, inside):
-    sup = serve(controller=CONTROLLER)
-    leave = threading.Semaphore(0)
+def test_owner_may_end_at_the_instant_a_replace_arrives(serve, gate, inside):
+    sup, gates = serve(controller=CONTROLLER), [gate() for _ in range(400)]
 
-    def body():
+    async def body(held):
         with inside("s"):
-            assert leave.acquire(timeout=SOON)
+            await held.through()
 
-    handles = [sup.submit(queue("t0", body))]
-    for n in range(1, 400):
-        until(lambda: sup.is_alive(handles[-1]))
-        leave.release()
-        handles.append(sup.submit(replace(f"t{n}", body)))
-    leave.release()
+    handles = []
+    for n, held in enumerate(gates):
+        handles.append(sup.submit(replace(f"t{n}", body, args=(held,))))
+        held.wait_inside()
+        held.open()
     outcomes = [handle.outcome(SOON) for handle in handles]
     assert {outcome.kind for outcome in outcomes} <= {"completed", "canceled"}
     assert {outcome.attempts for outcome in outcomes} == {1}
@@ -216,6 +222,7 @@ def test_slot_exists_only_while_it_has_an_owner(owned):
     assert sup.submit(drop("b")).result(SOON) == 0
 
 
+@plain_supervisors
 @pytest.mark.rule("R7.10", "R7.12")
 def test_callback_of_a_rejected_submission_is_called_at_once(owned):
     sup, _, _ = owned
@@ -295,7 +302,7 @@ def test_name_never_means_a_waiting_submission(owned):
 @pytest.mark.parametrize("call", ["remove", "cancel"])
 def test_asking_the_owner_to_leave_does_not_touch_the_queue(serve, recorder, call):
     sup = serve(recorder, controller=CONTROLLER)
-    sup.submit(queue("owner", lambda ctx: ctx.wait()))
+    sup.submit(queue("owner", waits))
     recorder.wait_line("owner", "task_starting")
     handles = [sup.submit(queue(name)) for name in "ab"]
     assert getattr(sup, call)("owner") is True
@@ -460,14 +467,14 @@ def test_join_waits_for_the_queues_too(owned, gate):
 
 
 @pytest.mark.rule("R7.72", "R7.59")
-def test_run_ends_when_nothing_waits_in_a_slot_any_more():
+def test_run_ends_when_nothing_waits_in_a_slot_any_more(run):
     ran = []
 
     def body(ctx):
         for n in range(3):
             ctx.supervisor.submit(queue(f"t{n}", lambda n=n: ran.append(n)))
 
-    tv.Supervisor(controller=CONTROLLER).run([tv.TaskSpec.once(body)])
+    run([tv.TaskSpec.once(body)], controller=CONTROLLER)
     assert ran == [0, 1, 2]
 
 
@@ -508,7 +515,7 @@ def test_snapshot_goes_on_answering_after_a_shutdown(owned):
 @pytest.mark.rule("R7.74")
 def test_after_a_clean_shutdown_there_are_no_slots(serve):
     sup = serve(controller=CONTROLLER)
-    handle = sup.submit(queue("a", lambda ctx: ctx.wait()))
+    handle = sup.submit(queue("a", waits))
     sup.shutdown()
     assert handle.outcome(0).kind == "canceled"
     assert (sup.controller_snapshot(), sup.cancel_slot("s")) == ([], 0)

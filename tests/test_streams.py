@@ -4,14 +4,17 @@ import threading
 from datetime import timedelta
 
 import pytest
+from kinds import every_kind, plain_bodies, wait
 from recorder import lines
 from waiting import SOON, in_thread
 
 import taskvisor as tv
 
+pytestmark = [every_kind, pytest.mark.rule("R8.4", "R8.30")]
 
-def waits(ctx):
-    ctx.wait()
+
+async def waits(ctx):
+    await wait(ctx)
 
 
 def lost_by(call):
@@ -78,13 +81,13 @@ def test_end_reaches_a_reader_that_waits(serve):
 
 
 @pytest.mark.rule("R6.30")
-def test_stream_of_a_run_ends_with_the_last_removal():
+def test_stream_of_a_run_ends_with_the_last_removal(run):
     streams = []
 
     def body(ctx):
         streams.append(ctx.supervisor.events())
 
-    tv.Supervisor().run([tv.TaskSpec.once(body)])
+    run([tv.TaskSpec.once(body)])
     assert lines(streams[0]) == [
         "body: task_stopped attempt=1 duration",
         "body: actor_exhausted attempt=1 reason=policy_exhausted_success",
@@ -212,7 +215,7 @@ def test_full_stream_drops_its_oldest_and_tells_once(serve):
     assert stream.lost == 6
 
 
-@pytest.mark.rule("R6.32")
+@pytest.mark.rule("R6.32", "R8.36")
 def test_gap_is_raised_out_of_a_for_loop_which_can_be_entered_again(serve):
     sup = serve()
     stream = sup.events(capacity=1)
@@ -226,7 +229,7 @@ def test_gap_is_raised_out_of_a_for_loop_which_can_be_entered_again(serve):
     assert [event.kind for event in stream] == ["all_stopped_within_grace"]
 
 
-@pytest.mark.rule("R6.32")
+@pytest.mark.rule("R6.32", "R8.36")
 def test_each_gap_is_told_with_its_own_count_and_lost_counts_all(serve):
     sup = serve()
     stream = sup.events(capacity=4)
@@ -327,6 +330,7 @@ def test_stream_cannot_be_made_by_hand():
         tv.EventStream()
 
 
+@plain_bodies
 @pytest.mark.rule("R6.30")
 def test_events_read_in_a_body_are_those_of_its_own_supervisor(serve):
     def body(ctx):

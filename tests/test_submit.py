@@ -8,9 +8,12 @@ from functools import partial
 
 import pytest
 from claims import claim, line_up, slots, told
+from kinds import every_kind, plain_bodies
 from waiting import SOON, in_thread, until, until_asleep
 
 import taskvisor as tv
+
+pytestmark = [every_kind, pytest.mark.rule("R8.4")]
 
 queue = partial(claim, "queue")
 replace = partial(claim, "replace")
@@ -65,7 +68,7 @@ def test_without_room_try_submit_raises_at_once_and_submits_nothing(full):
     assert slots(full.sup)["full"] == ("running", "owner of full", ["waiting"])
 
 
-@pytest.mark.rule("R7.54", "R7.53")
+@pytest.mark.rule("R7.54", "R7.53", "R8.35")
 @pytest.mark.parametrize("admission", ["queue", "replace"])
 def test_past_its_timeout_submit_raises_and_submits_nothing(full, admission):
     for _ in range(20):
@@ -288,6 +291,7 @@ def test_submissions_during_a_shutdown_are_decided_or_refused(serve, gate):
         assert sup.controller_snapshot() == []
 
 
+@plain_bodies
 @pytest.mark.rule("R7.59", "R7.54")
 @pytest.mark.parametrize("admission", ["queue", "replace"])
 def test_owner_that_submits_to_its_own_full_slot_is_told_so_in_time(serve, gate, admission):
@@ -307,6 +311,7 @@ def test_owner_that_submits_to_its_own_full_slot_is_told_so_in_time(serve, gate,
     assert waiting.result(SOON) == 0
 
 
+@plain_bodies
 @pytest.mark.rule("R7.59", "R7.58")
 def test_owner_that_submits_to_its_own_full_slot_is_told_of_a_shutdown(full):
     threads = []
@@ -369,7 +374,7 @@ def signal_when_asleep(number, before=lambda: None):
         sender.join()
 
 
-@pytest.mark.rule("R7.60", "R0.51")
+@pytest.mark.rule("R7.60", "R0.51", "R8.35")
 @pytest.mark.parametrize("timeout", [None, 100_000])
 def test_ctrl_c_leaves_a_submit_that_waits_for_room(full, timeout):
     with signal_when_asleep(signal.SIGINT), pytest.raises(KeyboardInterrupt):
@@ -380,7 +385,7 @@ def test_ctrl_c_leaves_a_submit_that_waits_for_room(full, timeout):
     assert full.sup.try_submit(queue("b")).state == "queued"
 
 
-@pytest.mark.rule("R7.60", "R7.53")
+@pytest.mark.rule("R7.60", "R7.53", "R8.35")
 def test_caller_that_gives_up_leaves_the_line_to_those_behind(full):
     behind = []
 

@@ -5,8 +5,11 @@ import time
 from datetime import timedelta
 
 import pytest
+from kinds import every_kind, wait
 
 import taskvisor as tv
+
+pytestmark = [every_kind, pytest.mark.rule("R8.4")]
 
 SOON = tv.BackoffPolicy.constant(0.0)
 TEXT = "timed out after 10ms"
@@ -17,16 +20,16 @@ TIMED_OUT = [
 ]
 
 
-def waits(ctx):
+async def waits(ctx):
     """A body that ends as soon as it is asked to."""
-    return ctx.wait()
+    return await wait(ctx)
 
 
 def then(end):
     """A body that waits until it is asked to end, and then returns `end` or raises it."""
 
-    def body(ctx):
-        ctx.wait()
+    async def body(ctx):
+        await wait(ctx)
         if isinstance(end, BaseException):
             raise end
         return end
@@ -48,8 +51,8 @@ def test_timeout_is_hit_and_then_the_attempt_fails(serve, recorder):
 
 @pytest.mark.rule("R2.6", "R2.22")
 def test_timeout_cancels_the_attempts_token_with_reason_timeout(serve):
-    def body(ctx):
-        return ctx.wait(), ctx.cancelled, ctx.token.is_cancelled, ctx.cancel_reason
+    async def body(ctx):
+        return await wait(ctx), ctx.cancelled, ctx.token.is_cancelled, ctx.cancel_reason
 
     handle = serve().add(tv.TaskSpec.once(body, timeout=0.01))
     assert handle.outcome(timeout=30).value == (True, True, True, "timeout")
@@ -120,7 +123,10 @@ def test_timeout_under_always_is_a_failure_with_backoff(serve, recorder):
 @pytest.mark.rule("R2.5")
 @pytest.mark.parametrize("timeout", [None, 0, 0.0, timedelta(0)])
 def test_timeout_of_none_or_zero_is_none(serve, recorder, timeout):
-    spec = tv.TaskSpec(lambda ctx: ctx.wait(0.1), name="a", timeout=timeout)
+    async def body(ctx):
+        return await wait(ctx, 0.1)
+
+    spec = tv.TaskSpec(body, name="a", timeout=timeout)
     handle = serve(recorder, timeout=0.01).add(spec)
     assert handle.result(timeout=30) is False
     assert recorder.removed("a")[3] == "task_stopped attempt=1 duration"
@@ -171,8 +177,8 @@ def test_cancel_disarms_the_timeout(serve, recorder, gate):
 def test_timeout_hit_before_the_cancel_stays(serve, recorder, gate, end):
     held = gate()
 
-    def body():
-        held()
+    async def body():
+        await held.through()
         if isinstance(end, BaseException):
             raise end
         return end

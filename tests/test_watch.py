@@ -4,11 +4,14 @@ import threading
 import time
 
 import pytest
+from kinds import every_kind, sleep, wait
 from programs import run_well
 from recorder import described, lines
 from waiting import SOON
 
 import taskvisor as tv
+
+pytestmark = [every_kind, pytest.mark.rule("R8.4")]
 
 NOW = tv.BackoffPolicy.constant(0)
 FIELDS = (
@@ -17,8 +20,8 @@ FIELDS = (
 )  # fmt: skip
 
 
-def waits(ctx):
-    ctx.wait()
+async def waits(ctx):
+    await wait(ctx)
 
 
 def fails():
@@ -30,10 +33,15 @@ def set_fields(event):
     return [name for name in FIELDS if getattr(event, name) is not None]
 
 
-def watch(recorder, spec, **config):
-    """The events of one task run to its natural end."""
-    tv.Supervisor(tv.SupervisorConfig(**config), subscribers=[recorder]).run([spec])
-    return recorder.events
+@pytest.fixture
+def watch(run, recorder):
+    """watch(spec): the events of one task run to its natural end."""
+
+    def start(spec):
+        run([spec], recorder)
+        return recorder.events
+
+    return start
 
 
 @pytest.mark.rule("R6.1")
@@ -49,8 +57,8 @@ def test_kinds_are_these_nineteen_and_their_text_is_their_name_in_lower_case():
 
 
 @pytest.mark.rule("R6.1", "R1.30", "R2.1", "R4.30", "R1.11")
-def test_events_of_a_success_have_exactly_these_fields(recorder):
-    events = watch(recorder, tv.TaskSpec.once(dict))
+def test_events_of_a_success_have_exactly_these_fields(watch):
+    events = watch(tv.TaskSpec.once(dict))
     assert [(str(e.kind), set_fields(e)) for e in events] == [
         ("task_add_requested", ["task", "id"]),
         ("task_added", ["task", "id"]),
@@ -63,8 +71,8 @@ def test_events_of_a_success_have_exactly_these_fields(recorder):
 
 
 @pytest.mark.rule("R6.1", "R1.36", "R1.37", "R2.2")
-def test_events_of_a_failure_have_exactly_these_fields(recorder):
-    events = watch(recorder, tv.TaskSpec(fails, max_retries=1, backoff=NOW))
+def test_events_of_a_failure_have_exactly_these_fields(watch):
+    events = watch(tv.TaskSpec(fails, max_retries=1, backoff=NOW))
     assert [(str(e.kind), set_fields(e)) for e in events[2:]] == [
         ("task_starting", ["task", "id", "attempt"]),
         ("task_failed", ["task", "id", "attempt", "reason", "exit_code", "duration"]),
@@ -91,11 +99,11 @@ def test_events_of_a_failure_have_exactly_these_fields(recorder):
 
 
 @pytest.mark.rule("R6.1", "R1.33")
-def test_events_of_a_fatal_end_have_exactly_these_fields(recorder):
+def test_events_of_a_fatal_end_have_exactly_these_fields(watch):
     def body():
         raise tv.Fatal("gone", exit_code=-4)
 
-    events = watch(recorder, tv.TaskSpec(body))
+    events = watch(tv.TaskSpec(body))
     assert [(str(e.kind), set_fields(e)) for e in events[3:]] == [
         ("task_failed", ["task", "id", "attempt", "reason", "exit_code", "duration"]),
         ("actor_dead", ["task", "id", "attempt", "reason", "exit_code"]),
@@ -106,8 +114,8 @@ def test_events_of_a_fatal_end_have_exactly_these_fields(recorder):
 
 
 @pytest.mark.rule("R6.1", "R2.6", "R2.7", "R1.35")
-def test_events_of_a_timeout_have_exactly_these_fields(recorder):
-    events = watch(recorder, tv.TaskSpec.once(waits, timeout=0.0125))
+def test_events_of_a_timeout_have_exactly_these_fields(watch):
+    events = watch(tv.TaskSpec.once(waits, timeout=0.0125))
     assert [(str(e.kind), set_fields(e)) for e in events[3:]] == [
         ("timeout_hit", ["task", "id", "attempt", "timeout_ms"]),
         ("task_failed", ["task", "id", "attempt", "reason", "duration"]),
@@ -119,12 +127,12 @@ def test_events_of_a_timeout_have_exactly_these_fields(recorder):
 
 
 @pytest.mark.rule("R6.1", "R1.31")
-def test_events_of_an_interval_have_exactly_these_fields(recorder):
+def test_events_of_an_interval_have_exactly_these_fields(watch):
     def body(ctx):
         if ctx.attempt == 2:
             raise tv.Canceled
 
-    events = watch(recorder, tv.TaskSpec.periodic(body, 0.0029))
+    events = watch(tv.TaskSpec.periodic(body, 0.0029))
     scheduled = [e for e in events if e.kind == tv.EventKind.BACKOFF_SCHEDULED]
     assert [set_fields(e) for e in scheduled] == [
         ["task", "id", "attempt", "delay_ms", "backoff_source"]
@@ -223,12 +231,12 @@ def test_seq_starts_at_one_and_every_published_event_takes_the_next():
 
 
 @pytest.mark.rule("R6.3", "R6.6")
-def test_at_is_the_wall_clock_and_duration_is_in_seconds(recorder):
-    def body(ctx):
-        ctx.sleep(0.06)
+def test_at_is_the_wall_clock_and_duration_is_in_seconds(watch):
+    async def body(ctx):
+        await sleep(ctx, 0.06)
 
     before = time.time()
-    events = watch(recorder, tv.TaskSpec.once(body))
+    events = watch(tv.TaskSpec.once(body))
     after = time.time()
     assert all(isinstance(event.at, float) for event in events)
     assert all(before - 0.01 <= event.at <= after + 0.01 for event in events)

@@ -123,6 +123,8 @@ void tv_actor_finish(struct tv_core *core, struct tv_actor *actor, enum tv_outco
 {
     settle(core, actor, kind, reason);
     forget(core, actor, false);
+    if (actor->essential && (kind == TV_OUTCOME_FAILED || kind == TV_OUTCOME_FATAL))
+        core->essential_lost = true;
 }
 
 void tv_actor_finish_canceled(struct tv_core *core, struct tv_actor *actor)

@@ -46,6 +46,7 @@ struct tv_actor {
     bool failed;           /* its last attempt: `error` is that attempt's */
     bool settled;          /* has an outcome */
     bool on_loop;          /* its body runs on the loop, not on a worker */
+    bool essential;        /* ending FAILED or FATAL it takes everybody with it */
     uint8_t admission;     /* enum tv_admission; in ROOM and QUEUED */
     uint8_t rejection;     /* enum tv_rejection; of outcome REJECTED */
     uint8_t slot_status;   /* enum tv_slot_status that it was rejected by; then */

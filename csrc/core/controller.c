@@ -99,14 +99,20 @@ static void purge_one(struct tv_core *core)
         tv_core_leave(core, slot->owner, TV_LEAVE_CANCEL);
 }
 
-/* An idle slot: its queue, then who waits for room in it; with neither it is gone. */
+/*
+ * An idle slot: its queue, then who waits for room in it; with neither it is gone. Where the
+ * owner's end was what closed admission nobody starts any more.
+ */
 static void seek_one(struct tv_core *core)
 {
     struct tv_slot *slot =
         TV_CONTAINER(core->controller.seeking.next, struct tv_slot, link);
-    struct tv_actor *actor = tv_core_is_open(core) ? next_of_slot(core, slot) : NULL;
+    bool open = tv_core_is_open(core);
+    struct tv_actor *actor = open ? next_of_slot(core, slot) : NULL;
 
-    if (slot->length > 0) {
+    if (slot->length > 0 && !open) {
+        tv_slot_reject_queued(core, actor_of(slot->queue.next), TV_REJECTION_SHUTTING_DOWN);
+    } else if (slot->length > 0) {
         tv_slot_start_head(core, slot);
     } else if (actor) {
         decide(core, actor);

@@ -121,9 +121,15 @@ void *tv_core_give(struct tv_core *core, void *memory, size_t size)
 
 /* ---- pending slices and timers ------------------------------------------------------------- */
 
-/* What an input or a timer has brought about that no machine sees alone. */
+/*
+ * What an input or a timer has brought about that no machine sees alone. A shutdown comes before a
+ * slot's next owner, which would not live to see it.
+ */
 static void follow(struct tv_core *core)
 {
+    if (core->essential_lost && tv_core_is_open(core))
+        tv_shutdown_request(core, core->config.defaults.grace_ns, false);
+    core->essential_lost = false;
     if (tv_controller_is_busy(core))
         tv_controller_settle(core);
     if (tv_core_is_empty(core))

@@ -134,6 +134,7 @@ struct tv_core {
     struct tv_shutdown shutdown;
     struct tv_list *commit;    /* the batch being accepted, or NULL */
     bool finish;               /* a natural end is wanted */
+    bool essential_lost;       /* an essential task has ended badly: a shutdown is to follow */
     bool broken;
     uint64_t live;             /* accepted and not yet out of the registry */
     uint64_t known;            /* records in the core's hands: live, RESERVED, ROOM, QUEUED */

@@ -6,12 +6,34 @@
  */
 #include "ext/objects.h"
 
-int tv_py_check_spec(struct tv_py_state *state, PyObject *spec)
+struct tv_py_spec *tv_py_spec_of(struct tv_py_state *state, PyObject *object)
 {
-    if (Py_IS_TYPE(spec, state->spec_type))
-        return 0;
-    PyErr_Format(PyExc_TypeError, "spec must be a TaskSpec, not %s", Py_TYPE(spec)->tp_name);
-    return -1;
+    PyObject *found;
+
+    if (Py_IS_TYPE(object, state->spec_type))
+        return (struct tv_py_spec *)Py_NewRef(object);
+    found = tv_py_attribute(object, "__taskspec__");
+    if (found && Py_IS_TYPE(found, state->spec_type))
+        return (struct tv_py_spec *)found;
+    Py_XDECREF(found);
+    PyErr_Format(PyExc_TypeError,
+                 "spec must be a TaskSpec or a function decorated with @task, not %s",
+                 Py_TYPE(object)->tp_name);
+    return NULL;
+}
+
+PyObject *tv_py_all_specs(struct tv_py_state *state, PyObject *specs)
+{
+    PyObject *collected, *all;
+
+    if (!PyModule_Check(specs))
+        return PySequence_Tuple(specs);
+    if (!state->collect)
+        return tv_py_raise_new(NULL, "()");
+    collected = PyObject_CallOneArg(state->collect, specs);
+    all = collected ? PySequence_Tuple(collected) : NULL;
+    Py_XDECREF(collected);
+    return all;
 }
 
 /* The text of the name given, or the spec's; held. */
@@ -62,16 +84,13 @@ static enum tv_err offer(struct tv_py_core *core, struct tv_py_handle *handle,
     return err;
 }
 
-PyObject *tv_py_add(struct tv_py_core *core, PyObject *spec, PyObject *name,
-                    enum tv_py_asker asker)
+static PyObject *add(struct tv_py_core *core, struct tv_py_spec *described, PyObject *name,
+                     enum tv_py_asker asker)
 {
-    struct tv_py_spec *described = (struct tv_py_spec *)spec;
     struct tv_py_handle *handle = NULL;
     struct tv_text *text;
     PyObject *context;
 
-    if (tv_py_core_check(core) < 0 || tv_py_check_spec(core->state, spec) < 0)
-        return NULL;
     if (described->spec.on_loop && tv_py_core_need_loop(core) < 0)
         return NULL;
     text = name_for(described, name);
@@ -95,6 +114,20 @@ PyObject *tv_py_add(struct tv_py_core *core, PyObject *spec, PyObject *name,
     return (PyObject *)handle;
 }
 
+PyObject *tv_py_add(struct tv_py_core *core, PyObject *spec, PyObject *name,
+                    enum tv_py_asker asker)
+{
+    struct tv_py_spec *described = NULL;
+    PyObject *handle = NULL;
+
+    if (tv_py_core_check(core) == 0)
+        described = tv_py_spec_of(core->state, spec);
+    if (described)
+        handle = add(core, described, name, asker);
+    Py_XDECREF((PyObject *)described);
+    return handle;
+}
+
 /* ---- many ---------------------------------------------------------------------------------- */
 
 static int allocate(struct tv_py_batch *batch, size_t count)
@@ -107,24 +140,33 @@ static int allocate(struct tv_py_batch *batch, size_t count)
     return -1;
 }
 
-static int make_request(struct tv_py_batch *batch, PyObject *spec, PyObject *name,
+/* The handle holds the spec. */
+static int fill_request(struct tv_py_batch *batch, struct tv_py_spec *spec, PyObject *name,
                         PyObject *context)
 {
     struct tv_request *request = &batch->requests[batch->count];
 
-    if (tv_py_check_spec(batch->core->state, spec) < 0)
-        return -1;
-    request->name = name_for((struct tv_py_spec *)spec, name);
+    request->name = name_for(spec, name);
     if (!request->name)
         return -1;
-    request->spec = &((struct tv_py_spec *)spec)->spec;
-    request->user = tv_py_handle_new(batch->core, (struct tv_py_spec *)spec, context, batch->asker);
+    request->spec = &spec->spec;
+    request->user = tv_py_handle_new(batch->core, spec, context, batch->asker);
     if (!request->user) {
         tv_text_rele(request->name);
         return -1;
     }
     batch->count++;
     return 0;
+}
+
+static int make_request(struct tv_py_batch *batch, PyObject *spec, PyObject *name,
+                        PyObject *context)
+{
+    struct tv_py_spec *described = tv_py_spec_of(batch->core->state, spec);
+    int err = described ? fill_request(batch, described, name, context) : -1;
+
+    Py_XDECREF((PyObject *)described);
+    return err;
 }
 
 /* One copy of the caller's context serves the whole batch; each attempt enters a copy of it. */
@@ -181,7 +223,7 @@ int tv_py_batch_reserve(struct tv_py_batch *batch, struct tv_py_core *core, PyOb
     *batch = (struct tv_py_batch){.core = core, .asker = asker};
     if (names == Py_None)
         names = NULL;
-    all = PySequence_Tuple(specs);
+    all = tv_py_all_specs(core->state, specs);
     if (all && names)
         all_names = PySequence_Tuple(names);
     if (all && (all_names || !names))

@@ -10,6 +10,7 @@ static int core_traverse(PyObject *self, visitproc visit, void *arg)
 
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(core->stacks);
+    Py_VISIT(core->essential);
     for (size_t i = 0; i < core->subscriber_count; i++)
         Py_VISIT(core->subscribers[i].object);
     return 0;
@@ -21,6 +22,7 @@ static int core_clear(PyObject *self)
     struct tv_py_core *core = (struct tv_py_core *)self;
 
     Py_CLEAR(core->stacks);
+    Py_CLEAR(core->essential);
     for (size_t i = 0; i < core->subscriber_count; i++)
         Py_CLEAR(core->subscribers[i].object);
     return 0;

@@ -126,13 +126,29 @@ static bool is_a(PyObject *exception, PyObject *class)
     return class && PyObject_TypeCheck(exception, (PyTypeObject *)class);
 }
 
-/* How an attempt that raised has ended. False: as if it had returned None. */
-static bool classify(struct tv_py_state *state, PyObject *exception, struct tv_result *result)
+/* By the spec's `fatal`, a tuple or NULL. */
+static bool is_fatal(PyObject *exception, PyObject *fatal)
+{
+    for (Py_ssize_t i = 0; fatal && i < PyTuple_GET_SIZE(fatal); i++)
+        if (is_a(exception, PyTuple_GET_ITEM(fatal, i)))
+            return true;
+    return false;
+}
+
+/*
+ * How an attempt that raised has ended. False: as if it had returned None. `fatal`: what ends the
+ * task, a tuple or NULL.
+ */
+static bool classify(struct tv_py_state *state, PyObject *exception, PyObject *fatal,
+                     struct tv_result *result)
 {
     if (is_a(exception, state->Canceled)) {
         result->error.kind = TV_ERROR_CANCELED;
     } else if (is_a(exception, state->Fatal)) {
         classify_ended(exception, TV_ERROR_FATAL, &result->error);
+    } else if (is_fatal(exception, fatal)) {
+        result->error.kind = TV_ERROR_FATAL;
+        result->error.text = tv_py_exception_text(exception);
     } else if (is_a(exception, state->Fail)) {
         classify_ended(exception, TV_ERROR_FAIL, &result->error);
     } else if (is_a(exception, PyExc_SystemExit)) {
@@ -156,7 +172,7 @@ static bool classify(struct tv_py_state *state, PyObject *exception, struct tv_r
 void tv_py_end_child(struct tv_py_state *state, PyObject *exception)
 {
     struct tv_result result = {.stray = false};
-    int code = exception && classify(state, exception, &result);
+    int code = exception && classify(state, exception, NULL, &result);
 
     if (code && !is_a(exception, PyExc_SystemExit))
         tv_py_print_exception(exception);
@@ -166,7 +182,7 @@ void tv_py_end_child(struct tv_py_state *state, PyObject *exception)
 void tv_py_keep(struct tv_py_state *state, struct tv_py_handle *handle, PyObject *value,
                 PyObject *exception, struct tv_result *result)
 {
-    if (exception && classify(state, exception, result)) {
+    if (exception && classify(state, exception, handle->spec->fatal, result)) {
         handle->raised = true;
         handle->traceback = PyException_GetTraceback(exception);
         handle->result = exception;

@@ -92,7 +92,8 @@
     X(aio_outcome)                                \
     X(aio_result)                                 \
     X(aio_cancel)                                 \
-    X(aio_add_done_callback)
+    X(aio_add_done_callback)                      \
+    X(collect)
 
 /* X(name, module, attribute): what the extension uses of asyncio, once there is a loop. */
 #define TV_PY_OF_ASYNCIO(X)                                           \

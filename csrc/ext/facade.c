@@ -123,16 +123,48 @@ int tv_py_core_raise_verdict(struct tv_py_core *core)
     return PyErr_Occurred() ? -1 : 0;
 }
 
-int tv_py_core_note_verdict(struct tv_py_core *core, PyObject *exception)
+static int add_note(PyObject *exception, PyObject *error)
 {
-    PyObject *error = tv_py_core_verdict(core);
     PyObject *text = error ? PyObject_Str(error) : NULL;
     PyObject *none = text ? PyObject_CallMethod(exception, "add_note", "O", text) : NULL;
 
     Py_XDECREF(none);
     Py_XDECREF(text);
-    Py_XDECREF(error);
     return PyErr_Occurred() ? -1 : 0;
+}
+
+int tv_py_core_note_verdict(struct tv_py_core *core, PyObject *exception)
+{
+    PyObject *error = tv_py_core_verdict(core);
+    int err = add_note(exception, error);
+
+    Py_XDECREF(error);
+    return err;
+}
+
+/* What result() of the essential task that ended badly raises; NULL: there is none. */
+static PyObject *essential_error(struct tv_py_core *core)
+{
+    PyObject *value;
+
+    if (!core->essential)
+        return NULL;
+    value = tv_py_handle_result((struct tv_py_handle *)core->essential);
+    Py_XDECREF(value);
+    return tv_py_take_exception();
+}
+
+int tv_py_core_raise_end(struct tv_py_core *core)
+{
+    PyObject *error = essential_error(core);
+
+    if (!error)
+        return tv_py_core_raise_verdict(core);
+    atomic_store(&core->told, true);
+    if (tv_py_core_note_verdict(core, error) < 0)
+        PyErr_Clear();
+    tv_py_put_exception(error);
+    return -1;
 }
 
 /* ---- shutdown ------------------------------------------------------------------------------ */
@@ -167,6 +199,33 @@ int tv_py_core_shutdown(struct tv_py_core *core, tv_ns grace_ns, bool wait)
     return wait ? tv_py_core_raise_verdict(core) : 0;
 }
 
+/* "essential task 'x' ended failed: reason" */
+static int note_essential(struct tv_py_core *core, PyObject *exception)
+{
+    struct tv_py_handle *handle = (struct tv_py_handle *)core->essential;
+    PyObject *name, *outcome, *kind = NULL, *reason = NULL, *text = NULL;
+    int err = -1;
+
+    if (!handle)
+        return 0;
+    name = tv_py_text(tv_task_name(handle->task));
+    outcome = name ? tv_py_handle_outcome(handle) : NULL;
+    if (outcome)
+        kind = tv_py_attribute(outcome, "kind");
+    if (kind)
+        reason = tv_py_attribute(outcome, "reason");
+    if (reason)
+        text = PyUnicode_FromFormat("essential task %R ended %S: %S", name, kind, reason);
+    if (text)
+        err = add_note(exception, text);
+    Py_XDECREF(text);
+    Py_XDECREF(reason);
+    Py_XDECREF(kind);
+    Py_XDECREF(outcome);
+    Py_XDECREF(name);
+    return err;
+}
+
 /* The block's exception is the verdict itself: it needs no note of it. */
 static int is_verdict(struct tv_py_core *core, PyObject *raised)
 {
@@ -187,7 +246,9 @@ static int tell_block(struct tv_py_core *core, PyObject *raised)
     int known;
 
     if (raised == Py_None)
-        return atomic_load(&core->told) ? 0 : tv_py_core_raise_verdict(core);
+        return atomic_load(&core->told) ? 0 : tv_py_core_raise_end(core);
+    if (note_essential(core, raised) < 0)
+        return -1;
     known = is_verdict(core, raised);
     return known ? (known < 0 ? -1 : 0) : tv_py_core_note_verdict(core, raised);
 }

@@ -131,6 +131,8 @@ static void settled(void *arg, struct tv_task *task)
     struct tv_py_handle *handle = tv_task_user(task);
 
     tv_py_handle_show(handle, task);
+    if (tv_essential(core->supervisor) == tv_task_id(task) && !core->essential)
+        core->essential = Py_NewRef((PyObject *)handle);
     if (core->subscriber_count == 0 && ended_badly(task))
         log_failure(core, handle);
     tv_py_handle_run_callbacks(core->state, handle);

@@ -8,93 +8,6 @@
  */
 #include "ext/loops.h"
 
-/* ---- asyncio ------------------------------------------------------------------------------- */
-
-static int load(PyObject **field, const char *module_name, const char *attribute)
-{
-    PyObject *module = PyImport_ImportModule(module_name);
-
-    if (module)
-        Py_XSETREF(*field, tv_py_attribute(module, attribute));
-    Py_XDECREF(module);
-    return *field ? 0 : -1;
-}
-
-/* A tuple of strs that are interned, as keywords are. */
-static PyObject *keywords(const char *const *names)
-{
-    Py_ssize_t count = 0;
-    PyObject *tuple;
-
-    while (names[count])
-        count++;
-    tuple = PyTuple_New(count);
-    for (Py_ssize_t i = 0; i < count && tuple; i++) {
-        PyObject *name = PyUnicode_InternFromString(names[i]);
-
-        if (name)
-            PyTuple_SET_ITEM(tuple, i, name);
-        else
-            Py_CLEAR(tuple);
-    }
-    return tuple;
-}
-
-static int make_names(struct tv_py_state *state)
-{
-#define X(name)                                                             \
-    Py_XSETREF(state->call_##name, PyUnicode_InternFromString(#name));      \
-    if (!state->call_##name)                                                \
-        return -1;
-    TV_PY_CALLED(X)
-#undef X
-#define X(name, ...)                                                        \
-    Py_XSETREF(state->with_##name,                                          \
-               keywords((const char *const[]){__VA_ARGS__, NULL}));         \
-    if (!state->with_##name)                                                \
-        return -1;
-    TV_PY_KEYWORDS(X)
-#undef X
-    return 0;
-}
-
-int tv_py_asyncio_load(struct tv_py_state *state)
-{
-    if (state->current)
-        return 0;
-    if (make_names(state) < 0)
-        return -1;
-#define X(name, module, attribute)                        \
-    if (load(&state->name, module, attribute) < 0)        \
-        return -1;
-    TV_PY_OF_ASYNCIO(X)
-#undef X
-    state->current = PyContextVar_New("taskvisor_attempt", NULL);
-    return state->current ? 0 : -1;
-}
-
-PyObject *tv_py_running_loop(struct tv_py_state *state)
-{
-    PyObject *loop = PyObject_CallNoArgs(state->running_loop);
-
-    Py_XDECREF(loop); /* it runs: it stays while this thread is in one of its callbacks */
-    return loop == Py_None ? NULL : loop;
-}
-
-PyObject *tv_py_need_running_loop(struct tv_py_state *state)
-{
-    PyObject *running;
-
-    if (tv_py_asyncio_load(state) < 0)
-        return NULL;
-    running = tv_py_running_loop(state);
-    if (!running && !PyErr_Occurred())
-        PyErr_SetString(PyExc_RuntimeError,
-                        "no asyncio event loop is running here (those of other libraries, as "
-                        "trio's, are not supported)");
-    return running;
-}
-
 /* ---- the list ------------------------------------------------------------------------------ */
 
 /* A new reference; NULL without an exception: we have nothing to do with this loop. */
@@ -304,7 +217,7 @@ static int add_reader(struct tv_py_loop *self)
     return none ? 0 : -1;
 }
 
-static struct tv_py_loop *loop_new(struct tv_py_state *state, PyObject *loop, bool is_private)
+struct tv_py_loop *tv_py_loop_new(struct tv_py_state *state, PyObject *loop, bool is_private)
 {
     struct tv_loop *mailbox;
     enum tv_err err = tv_loop_new(&mailbox);
@@ -339,7 +252,7 @@ struct tv_py_loop *tv_py_loop_here(struct tv_py_state *state)
     if (!running)
         return NULL;
     self = find(state, running);
-    return self ? self : loop_new(state, running, false);
+    return self ? self : tv_py_loop_new(state, running, false);
 }
 
 int tv_py_core_take_loop(struct tv_py_core *core)
@@ -355,90 +268,6 @@ int tv_py_core_take_loop(struct tv_py_core *core)
         return 0;
     tv_py_raise(core->state, err == TV_ALREADY ? TV_ALREADY_RUNNING : err, NULL);
     return -1;
-}
-
-/* ---- a private one ------------------------------------------------------------------------- */
-
-/* Beside whatever has been raised. */
-static void close_loop(PyObject *loop)
-{
-    PyObject *raised = tv_py_take_exception();
-    PyObject *none = PyObject_CallMethod(loop, "close", NULL);
-
-    if (!none)
-        PyErr_WriteUnraisable(loop);
-    Py_XDECREF(none);
-    if (raised)
-        tv_py_put_exception(raised);
-}
-
-/*
- * Takes `loop`, which is closed where it is not wanted: somebody else was quicker, or a shutdown
- * has begun, and whoever adds will be told.
- */
-static int start(struct tv_py_core *core, PyObject *loop)
-{
-    struct tv_py_loop *self = loop_new(core->state, loop, true);
-    enum tv_err err = TV_NO_MEMORY;
-    bool not_needed;
-
-    if (self)
-        err = tv_loop_start(core->supervisor, self->mailbox, loop);
-    if (err == TV_OK) {
-        Py_DECREF(self);
-        return 0;
-    }
-    not_needed = self && (err == TV_ALREADY || err == TV_SHUTTING_DOWN);
-    if (self && !not_needed)
-        tv_py_raise(core->state, err, NULL);
-    Py_XDECREF(self);
-    close_loop(loop);
-    Py_DECREF(loop);
-    return not_needed ? 0 : -1;
-}
-
-int tv_py_core_need_loop(struct tv_py_core *core)
-{
-    PyObject *loop;
-
-    if (tv_loop_of(core->supervisor))
-        return 0;
-    if (tv_py_asyncio_load(core->state) < 0)
-        return -1;
-    loop = PyObject_CallNoArgs(core->state->new_event_loop);
-    return loop ? start(core, loop) : -1;
-}
-
-/* False: it does not run any more. A body's SystemExit or KeyboardInterrupt is recorded already. */
-static bool run_once(PyObject *loop)
-{
-    PyObject *none = PyObject_CallMethod(loop, "run_forever", NULL);
-
-    Py_XDECREF(none);
-    if (none)
-        return true;
-    if (PyErr_ExceptionMatches(PyExc_SystemExit) ||
-        PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
-        PyErr_Clear();
-        return true;
-    }
-    PyErr_WriteUnraisable(loop);
-    return false;
-}
-
-void tv_py_run_loop(void *arg, void *loop_arg)
-{
-    struct tv_py_core *core = arg;
-    PyObject *loop = loop_arg, *none = NULL;
-
-    while (run_once(loop) && !tv_loop_has_left(core->supervisor))
-        continue;
-    if (core->state->end_loop)
-        none = PyObject_CallOneArg(core->state->end_loop, loop);
-    if (!none)
-        PyErr_WriteUnraisable(loop);
-    Py_XDECREF(none);
-    Py_DECREF(loop);
 }
 
 /* ---- the type ------------------------------------------------------------------------------ */

@@ -40,6 +40,9 @@ PyObject *tv_py_running_loop(struct tv_py_state *state);
 /* The same; RuntimeError where there is none. */
 PyObject *tv_py_need_running_loop(struct tv_py_state *state);
 
+/* Watches the mailbox's descriptor in `loop`, from whose selector it hangs. */
+struct tv_py_loop *tv_py_loop_new(struct tv_py_state *state, PyObject *loop, bool is_private);
+
 /* What we have of the running loop, a new reference; RuntimeError if none runs. */
 struct tv_py_loop *tv_py_loop_here(struct tv_py_state *state);
 

@@ -27,6 +27,7 @@ struct tv_py_core {
     struct tv_py_subscriber *subscribers;
     size_t subscriber_count;
     PyObject *stacks;                      /* {name: text} of the verdict; NULL: none */
+    PyObject *essential;                   /* handle of the essential task that ended badly */
     atomic_int facades;
     atomic_bool told;                      /* somebody was raised the verdict */
 };
@@ -73,6 +74,9 @@ PyObject *tv_py_core_verdict(struct tv_py_core *core);
 /* Raises the verdict if it is an error, and notes that it was told. */
 int tv_py_core_raise_verdict(struct tv_py_core *core);
 
+/* The same of an essential task's end, which comes before the verdict. */
+int tv_py_core_raise_end(struct tv_py_core *core);
+
 /* Adds the verdict, if it is an error, as a note to an exception. */
 int tv_py_core_note_verdict(struct tv_py_core *core, PyObject *exception);
 
@@ -112,11 +116,14 @@ enum tv_py_spec_field {
     TV_PY_SPEC_MAX_RETRIES,
     TV_PY_SPEC_RESET_AFTER,
     TV_PY_SPEC_GRACE,
+    TV_PY_SPEC_FATAL,
+    TV_PY_SPEC_ESSENTIAL,
     TV_PY_SPEC_RESTART,
 };
 #define TV_PY_SPEC_FIELDS (TV_PY_SPEC_RESTART + 1)
 #define TV_PY_SPEC_OPTION_NAMES                                                              \
-    "name", "args", "kwargs", "backoff", "timeout", "max_retries", "reset_after", "grace"
+    "name", "args", "kwargs", "backoff", "timeout", "max_retries", "reset_after", "grace",   \
+        "fatal", "essential"
 
 struct tv_py_spec {
     PyObject_HEAD
@@ -129,8 +136,20 @@ struct tv_py_spec {
     PyObject **values;           /* args, then the values of kwargs, borrowed from them */
     PyObject *restart, *backoff; /* the policies; NULL: inherited */
     tv_ns timeout_ns;            /* as given; TV_NONE: None, or inherited */
+    PyObject *fatal;             /* a tuple of exception classes; NULL: none */
     bool takes_ctx;
 };
+
+/* spec_values.c. Specs as values: every field to be released; equality, hash and repr. */
+int tv_py_spec_read(PyObject *spec, PyObject **values);
+void tv_py_spec_release(PyObject **values);
+PyObject *tv_py_spec_richcompare(PyObject *self, PyObject *other, int op);
+Py_hash_t tv_py_spec_hash(PyObject *self);
+PyObject *tv_py_spec_repr(PyObject *self);
+extern const char *const tv_py_spec_field_names[TV_PY_SPEC_FIELDS];
+
+/* spec_type.c. One field, a new reference. */
+PyObject *tv_py_spec_field(PyObject *spec, enum tv_py_spec_field field);
 
 /* A spec from values of its parameters; NULL where left out. */
 PyObject *tv_py_spec_make(PyTypeObject *type, PyObject *const *values);
@@ -344,8 +363,11 @@ PyObject *tv_py_batch_commit(struct tv_py_batch *batch);
 /* Lets go of what has not been accepted. An empty batch is left alone. */
 void tv_py_batch_drop(struct tv_py_batch *batch);
 
-/* TypeError for what is no TaskSpec. */
-int tv_py_check_spec(struct tv_py_state *state, PyObject *spec);
+/* The TaskSpec given, or that of a function decorated with @task; a new reference. TypeError. */
+struct tv_py_spec *tv_py_spec_of(struct tv_py_state *state, PyObject *object);
+
+/* A tuple of what is given as specs: an iterable, or a module with decorated functions. */
+PyObject *tv_py_all_specs(struct tv_py_state *state, PyObject *specs);
 
 /* The kind of restart that holds for a spec in this supervisor. */
 enum tv_restart_kind tv_py_restart_of(const struct tv_py_core *core,

@@ -120,7 +120,7 @@ static PyObject *result_of(struct run *run, enum tv_err err)
     if (err != TV_OK)
         return tv_py_raise(run->core->state, err,
                            "run() would wait for its own caller; it goes on without it");
-    if (tv_py_core_raise_verdict(run->core) < 0)
+    if (tv_py_core_raise_end(run->core) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -212,7 +212,7 @@ PyObject *tv_py_run(struct tv_py_core *core, PyObject *specs, bool handle_signal
 
     if (!specs)
         Py_RETURN_NONE;
-    all = PySequence_Tuple(specs);
+    all = tv_py_all_specs(core->state, specs);
     if (!all)
         return NULL;
     if (PyTuple_GET_SIZE(all) > 0)

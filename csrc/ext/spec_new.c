@@ -75,6 +75,41 @@ static int put_grace(struct tv_py_spec *self, PyObject *value)
     return tv_py_seconds(value, "grace", &self->spec.options.grace_ns);
 }
 
+/* An exception class, or a tuple of them; an empty one is none. */
+static int put_fatal(struct tv_py_spec *self, PyObject *value)
+{
+    PyObject *classes;
+
+    if (is_left_out(value))
+        return 0;
+    classes = PyTuple_Check(value) ? PyTuple_GetSlice(value, 0, PyTuple_GET_SIZE(value))
+                                   : PyTuple_Pack(1, value);
+    for (Py_ssize_t i = 0; classes && i < PyTuple_GET_SIZE(classes); i++) {
+        PyObject *class = PyTuple_GET_ITEM(classes, i);
+
+        if (!PyExceptionClass_Check(class)) {
+            tv_py_refuse(PyExc_TypeError, class, "fatal must be exception classes");
+            Py_DECREF(classes);
+            return -1;
+        }
+    }
+    if (classes && PyTuple_GET_SIZE(classes) == 0)
+        Py_DECREF(classes);
+    else
+        self->fatal = classes;
+    return classes ? 0 : -1;
+}
+
+static int put_essential(struct tv_py_spec *self, PyObject *value)
+{
+    if (is_left_out(value))
+        return 0;
+    if (!PyBool_Check(value))
+        return tv_py_refuse(PyExc_TypeError, value, "essential must be True or False");
+    self->spec.essential = value == Py_True;
+    return 0;
+}
+
 static int put_options(struct tv_py_state *state, struct tv_py_spec *self, PyObject *const *values)
 {
     self->spec.options = (struct tv_options)TV_OPTIONS_INHERIT;
@@ -86,7 +121,10 @@ static int put_options(struct tv_py_state *state, struct tv_py_spec *self, PyObj
         put_duration(self, values[TV_PY_SPEC_RESET_AFTER], "reset_after", TV_INHERIT_RESET,
                      &self->spec.options.reset_after_ns) < 0)
         return -1;
-    return put_grace(self, values[TV_PY_SPEC_GRACE]);
+    if (put_grace(self, values[TV_PY_SPEC_GRACE]) < 0 ||
+        put_fatal(self, values[TV_PY_SPEC_FATAL]) < 0)
+        return -1;
+    return put_essential(self, values[TV_PY_SPEC_ESSENTIAL]);
 }
 
 /* ---- the call ------------------------------------------------------------------------------ */

@@ -19,6 +19,7 @@ static int spec_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->kwnames);
     Py_VISIT(self->restart);
     Py_VISIT(self->backoff);
+    Py_VISIT(self->fatal);
     return 0;
 }
 
@@ -37,15 +38,13 @@ static void spec_dealloc(PyObject *object)
     Py_XDECREF(self->kwnames);
     Py_XDECREF(self->restart);
     Py_XDECREF(self->backoff);
+    Py_XDECREF(self->fatal);
     tv_text_rele(self->name);
     type->tp_free(object);
     Py_DECREF(type);
 }
 
 /* ---- readers ------------------------------------------------------------------------------- */
-
-static const char *const field_names[TV_PY_SPEC_FIELDS] = {"fn", TV_PY_SPEC_OPTION_NAMES,
-                                                           "restart"};
 
 static bool is_inherited(const struct tv_py_spec *self, enum tv_inherit bit)
 {
@@ -69,8 +68,10 @@ static PyObject *read_max_retries(const struct tv_py_spec *self)
     return PyLong_FromLongLong(self->spec.options.max_retries);
 }
 
-static PyObject *read_field(const struct tv_py_spec *self, enum tv_py_spec_field field)
+PyObject *tv_py_spec_field(PyObject *object, enum tv_py_spec_field field)
 {
+    const struct tv_py_spec *self = spec_of(object);
+
     switch (field) {
     case TV_PY_SPEC_FN:
         return Py_NewRef(self->fn);
@@ -90,6 +91,10 @@ static PyObject *read_field(const struct tv_py_spec *self, enum tv_py_spec_field
         return read_duration(self, TV_INHERIT_RESET, self->spec.options.reset_after_ns);
     case TV_PY_SPEC_GRACE:
         return read_duration(self, TV_INHERIT_GRACE, self->spec.options.grace_ns);
+    case TV_PY_SPEC_FATAL:
+        return self->fatal ? Py_NewRef(self->fatal) : PyTuple_New(0);
+    case TV_PY_SPEC_ESSENTIAL:
+        return PyBool_FromLong(self->spec.essential);
     case TV_PY_SPEC_RESTART:
         return Py_NewRef(self->restart ? self->restart : Py_Ellipsis);
     }
@@ -98,28 +103,7 @@ static PyObject *read_field(const struct tv_py_spec *self, enum tv_py_spec_field
 
 static PyObject *spec_get(PyObject *self, void *field)
 {
-    return read_field(spec_of(self), (enum tv_py_spec_field)(intptr_t)field);
-}
-
-static void release(PyObject **values)
-{
-    for (int i = 0; i < TV_PY_SPEC_FIELDS; i++)
-        Py_CLEAR(values[i]);
-}
-
-/* All fields, to be released. */
-static int read_all(const struct tv_py_spec *self, PyObject **values)
-{
-    for (int i = 0; i < TV_PY_SPEC_FIELDS; i++)
-        values[i] = NULL;
-    for (int i = 0; i < TV_PY_SPEC_FIELDS; i++) {
-        values[i] = read_field(self, (enum tv_py_spec_field)i);
-        if (!values[i]) {
-            release(values);
-            return -1;
-        }
-    }
-    return 0;
+    return tv_py_spec_field(self, (enum tv_py_spec_field)(intptr_t)field);
 }
 
 /* ---- replace, pickle ----------------------------------------------------------------------- */
@@ -139,13 +123,13 @@ static PyObject *spec_replace(PyObject *self, PyObject *const *args, Py_ssize_t 
     PyObject *made;
 
     if (tv_py_parse(&replace_params, args, nargs, kwnames, changes) < 0 ||
-        read_all(spec_of(self), own) < 0)
+        tv_py_spec_read(self, own) < 0)
         return NULL;
     for (int i = 0; i < TV_PY_SPEC_FIELDS; i++)
         if (!changes[i])
             changes[i] = own[i];
     made = tv_py_spec_make(Py_TYPE(self), changes);
-    release(own);
+    tv_py_spec_release(own);
     return made;
 }
 
@@ -154,9 +138,12 @@ static PyObject *keywords(PyObject *const *values)
 {
     PyObject *dict = PyDict_New();
 
-    for (int i = TV_PY_SPEC_NAME; i < TV_PY_SPEC_FIELDS && dict; i++)
-        if (values[i] != Py_Ellipsis && PyDict_SetItemString(dict, field_names[i], values[i]) < 0)
+    for (int i = TV_PY_SPEC_NAME; i < TV_PY_SPEC_FIELDS && dict; i++) {
+        const char *name = tv_py_spec_field_names[i];
+
+        if (values[i] != Py_Ellipsis && PyDict_SetItemString(dict, name, values[i]) < 0)
             Py_CLEAR(dict);
+    }
     return dict;
 }
 
@@ -167,119 +154,14 @@ static PyObject *spec_reduce(PyObject *self, PyObject *unused)
     PyObject *options, *reduced = NULL;
 
     (void)unused;
-    if (read_all(spec_of(self), values) < 0)
+    if (tv_py_spec_read(self, values) < 0)
         return NULL;
     options = keywords(values);
     if (options)
         reduced = Py_BuildValue("O(O(O)O)", state->newobj_ex, Py_TYPE(self), values[0], options);
     Py_XDECREF(options);
-    release(values);
+    tv_py_spec_release(values);
     return reduced;
-}
-
-/* ---- equality, hash, repr ------------------------------------------------------------------ */
-
-static bool same_backoff(const struct tv_backoff *a, const struct tv_backoff *b)
-{
-    return a->first_ns == b->first_ns && a->max_ns == b->max_ns && a->factor == b->factor &&
-           a->jitter == b->jitter;
-}
-
-static bool same_options(const struct tv_options *a, const struct tv_options *b)
-{
-    return a->inherits == b->inherits && a->restart == b->restart &&
-           a->interval_ns == b->interval_ns && a->reset_after_ns == b->reset_after_ns &&
-           a->grace_ns == b->grace_ns && a->max_retries == b->max_retries &&
-           same_backoff(&a->backoff, &b->backoff);
-}
-
-static int same_kwargs(PyObject *a, PyObject *b)
-{
-    return !a || !b ? a == b : PyObject_RichCompareBool(a, b, Py_EQ);
-}
-
-/* 1, 0, or -1. */
-static int is_equal(const struct tv_py_spec *a, const struct tv_py_spec *b)
-{
-    int same = tv_text_equal(a->name, b->name) && a->timeout_ns == b->timeout_ns &&
-               same_options(&a->spec.options, &b->spec.options);
-
-    if (same > 0)
-        same = PyObject_RichCompareBool(a->fn, b->fn, Py_EQ);
-    if (same > 0)
-        same = PyObject_RichCompareBool(a->args, b->args, Py_EQ);
-    if (same > 0)
-        same = same_kwargs(a->kwargs, b->kwargs);
-    return same;
-}
-
-static PyObject *spec_richcompare(PyObject *self, PyObject *other, int op)
-{
-    int same;
-
-    if (Py_TYPE(other) != Py_TYPE(self) || (op != Py_EQ && op != Py_NE))
-        Py_RETURN_NOTIMPLEMENTED;
-    same = is_equal(spec_of(self), spec_of(other));
-    return same < 0 ? NULL : PyBool_FromLong(same == (op == Py_EQ));
-}
-
-/* kwargs by their items, in whatever order. */
-static PyObject *frozen_items(PyObject *kwargs)
-{
-    PyObject *items = PyDict_Items(kwargs);
-    PyObject *frozen = items ? PyFrozenSet_New(items) : NULL;
-
-    Py_XDECREF(items);
-    return frozen;
-}
-
-static Py_hash_t spec_hash(PyObject *self)
-{
-    PyObject *values[TV_PY_SPEC_FIELDS];
-    PyObject *items, *tuple = NULL;
-    Py_hash_t hash = -1;
-
-    if (read_all(spec_of(self), values) < 0)
-        return -1;
-    items = frozen_items(values[TV_PY_SPEC_KWARGS]);
-    if (items) {
-        Py_SETREF(values[TV_PY_SPEC_KWARGS], items);
-        tuple = PyTuple_New(TV_PY_SPEC_FIELDS);
-    }
-    for (int i = 0; i < TV_PY_SPEC_FIELDS && tuple; i++)
-        PyTuple_SET_ITEM(tuple, i, Py_NewRef(values[i]));
-    if (tuple)
-        hash = PyObject_Hash(tuple);
-    Py_XDECREF(tuple);
-    release(values);
-    return hash;
-}
-
-/* Only what is set: no `...`, no empty arguments. */
-static bool is_shown(PyObject *value)
-{
-    if (PyTuple_Check(value))
-        return PyTuple_GET_SIZE(value) > 0;
-    if (PyDict_Check(value))
-        return PyDict_GET_SIZE(value) > 0;
-    return value != Py_Ellipsis;
-}
-
-static PyObject *spec_repr(PyObject *self)
-{
-    PyObject *values[TV_PY_SPEC_FIELDS];
-    PyObject *repr;
-
-    if (read_all(spec_of(self), values) < 0)
-        return NULL;
-    repr = PyUnicode_FromFormat("TaskSpec(%R", values[TV_PY_SPEC_FN]);
-    for (int i = TV_PY_SPEC_NAME; i < TV_PY_SPEC_FIELDS && repr; i++)
-        if (is_shown(values[i]))
-            Py_SETREF(repr, PyUnicode_FromFormat("%U, %s=%R", repr, field_names[i], values[i]));
-    if (repr)
-        Py_SETREF(repr, PyUnicode_FromFormat("%U)", repr));
-    release(values);
-    return repr;
 }
 
 /* ---- the type ------------------------------------------------------------------------------ */
@@ -326,12 +208,15 @@ static PyGetSetDef spec_getset[] = {
     READER("reset_after", TV_PY_SPEC_RESET_AFTER,
            "Seconds after which a failure forgets those before it, None, or `...`."),
     READER("grace", TV_PY_SPEC_GRACE, "Seconds from a cancel to being abandoned, or `...`."),
+    READER("fatal", TV_PY_SPEC_FATAL, "Exception classes that end the task, a tuple."),
+    READER("essential", TV_PY_SPEC_ESSENTIAL, "Does its bad end shut the supervisor down?"),
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyDoc_STRVAR(spec_doc,
              "TaskSpec(fn, *, name=None, args=(), kwargs=None, restart=..., backoff=...,\n"
-             "         timeout=..., max_retries=..., reset_after=..., grace=...)\n--\n\n"
+             "         timeout=..., max_retries=..., reset_after=..., grace=..., fatal=(),\n"
+             "         essential=False)\n--\n\n"
              "What a task is: a body and its policies. Frozen; it may serve many tasks.\n\n"
              "fn: the body, called as fn(*args, **kwargs), with the TaskContext in front if its\n"
              "first positional parameter is named ctx or annotated TaskContext.\n"
@@ -342,9 +227,14 @@ PyDoc_STRVAR(spec_doc,
              "max_retries: consecutive failures that are tried again; None for no limit.\n"
              "reset_after: seconds a failed attempt must have run for those before it to be\n"
              "forgotten; None never forgets.\n"
-             "grace: seconds a body has to end once it is asked to, before it is abandoned.\n\n"
-             "What is left out (`...`) is inherited from the SupervisorConfig. Raises TypeError\n"
-             "for arguments that fn cannot be called with, for a coroutine, generator or async\n"
+             "grace: seconds a body has to end once it is asked to, before it is abandoned.\n"
+             "fatal: an exception class or a tuple of them that are never tried again: the task\n"
+             "ends FATAL with the first.\n"
+             "essential: when the task ends FAILED or FATAL, the whole supervisor shuts down, and\n"
+             "run() or leaving the context raises what the task's result() raises.\n\n"
+             "What is left out (`...`) is inherited from the SupervisorConfig. A coroutine\n"
+             "function runs on an asyncio loop, anything else on a worker thread. Raises\n"
+             "TypeError for arguments that fn cannot be called with, for a generator or async\n"
              "generator function, and for a value of a wrong type; ValueError for a bad value.");
 
 static PyType_Slot spec_slots[] = {
@@ -352,9 +242,9 @@ static PyType_Slot spec_slots[] = {
     {Py_tp_new, tv_py_spec_new},
     {Py_tp_traverse, spec_traverse},
     {Py_tp_dealloc, spec_dealloc},
-    {Py_tp_richcompare, spec_richcompare},
-    {Py_tp_hash, spec_hash},
-    {Py_tp_repr, spec_repr},
+    {Py_tp_richcompare, tv_py_spec_richcompare},
+    {Py_tp_hash, tv_py_spec_hash},
+    {Py_tp_repr, tv_py_spec_repr},
     {Py_tp_methods, spec_methods},
     {Py_tp_getset, spec_getset},
     {0, NULL},

@@ -34,20 +34,18 @@ static int read_admission(struct tv_py_submission *self, PyObject *spec)
 
 static int make_handle(struct tv_py_submission *self, PyObject *spec)
 {
-    PyObject *task = tv_py_attribute(spec, "task");
-    PyObject *context = NULL;
+    PyObject *task = tv_py_attribute(spec, "task"), *context = NULL;
+    struct tv_py_spec *described = task ? tv_py_spec_of(self->core->state, task) : NULL;
 
-    if (task && tv_py_check_spec(self->core->state, task) == 0 &&
-        (!((struct tv_py_spec *)task)->spec.on_loop || tv_py_core_need_loop(self->core) == 0))
+    if (described && (!described->spec.on_loop || tv_py_core_need_loop(self->core) == 0))
         context = PyContext_CopyCurrent();
     if (context)
-        self->handle =
-            tv_py_handle_new(self->core, (struct tv_py_spec *)task, context, self->asker);
+        self->handle = tv_py_handle_new(self->core, described, context, self->asker);
     if (self->handle)
-        tv_py_handle_own_context(
-            self->handle,
-            tv_py_restart_of(self->core, (struct tv_py_spec *)task) == TV_RESTART_NEVER);
+        tv_py_handle_own_context(self->handle,
+                                 tv_py_restart_of(self->core, described) == TV_RESTART_NEVER);
     Py_XDECREF(context);
+    Py_XDECREF((PyObject *)described);
     Py_XDECREF(task);
     return self->handle ? 0 : -1;
 }

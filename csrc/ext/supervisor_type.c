@@ -28,7 +28,8 @@ static const struct tv_py_params run_params = {"run", 0, 1, 2, {"specs", "handle
 PyDoc_STRVAR(run_doc,
              "run($self, /, specs=(), *, handle_signals=True)\n--\n\n"
              "Run tasks and return when all have ended and everything is cleaned up.\n\n"
-             "specs: TaskSpecs, all accepted before any starts, or none.\n"
+             "specs: TaskSpecs, functions decorated with @task, or a module that has such; all\n"
+             "accepted before any starts, or none.\n"
              "handle_signals: let SIGINT and SIGTERM start the shutdown (a second one ends its\n"
              "grace at once); the handlers from before come back. Main thread only.\n"
              "Raises TaskAlreadyExists for a name that comes twice, AlreadyRunning if it has run\n"

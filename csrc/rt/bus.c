@@ -87,13 +87,16 @@ static void drop_oldest(struct tv_receiver *stream, struct tv_after *after)
     stream->lag++;
 }
 
+/* A watch may be withdrawn before it has looked: those before the first thread are told besides. */
 static void wake_one(struct tv_receiver *receiver, struct tv_after *after)
 {
-    if (tv_list_empty(&receiver->waiters))
-        return;
-    tv_waiter_wake(TV_CONTAINER(receiver->waiters.next, struct tv_waiter, link), false,
-                   &after->wake);
-    after->any = true;
+    struct tv_waiter *waiter = NULL;
+
+    while (!tv_list_empty(&receiver->waiters) && (!waiter || !waiter->sem)) {
+        waiter = TV_CONTAINER(receiver->waiters.next, struct tv_waiter, link);
+        tv_waiter_wake(waiter, false, &after->wake);
+        after->any = true;
+    }
 }
 
 /* True: the subscriber's queue was full, and that is news. */

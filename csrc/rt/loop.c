@@ -6,6 +6,8 @@
  * `serving` and `in_a_row` are the loop thread's. No wake-up is lost: a letter is put in and
  * `awake` is looked at in one hold, and `awake` is cleared by the loop in the hold in which it
  * finds the mailbox empty, so either the loop finds the letter or the sender rings.
+ * A supervisor gets its loop in two holds: one claims (`called` without a loop), one sets `loop`,
+ * for good. In between no letter is under way, and nobody closes until its thread is counted in.
  */
 #include "rt/loop.h"
 
@@ -19,6 +21,7 @@
 
 struct tv_loop {
     _Atomic uint32_t refs;
+    unsigned generation; /* of the process that made it */
     struct tv_lock lock;
     struct tv_bell bell;
     struct tv_letter *letters, **last;
@@ -33,9 +36,7 @@ enum tv_err tv_loop_new(struct tv_loop **loop)
 {
     struct tv_loop *made = calloc(1, sizeof *made);
 
-    if (!made)
-        return TV_NO_MEMORY;
-    if (tv_lock_init(&made->lock) != TV_OK) {
+    if (!made || tv_lock_init(&made->lock) != TV_OK) {
         free(made);
         return TV_NO_MEMORY;
     }
@@ -45,6 +46,7 @@ enum tv_err tv_loop_new(struct tv_loop **loop)
         return TV_NO_DESCRIPTOR;
     }
     atomic_init(&made->refs, 1);
+    made->generation = tv_generation();
     tv_list_init(&made->served);
     made->last = &made->letters;
     *loop = made;
@@ -57,11 +59,14 @@ struct tv_loop *tv_loop_hold(struct tv_loop *loop)
     return loop;
 }
 
+/* In a forked child the memory stays: its lock may be held, by a thread that is not there. */
 void tv_loop_rele(struct tv_loop *loop)
 {
     if (!loop || atomic_fetch_sub_explicit(&loop->refs, 1, memory_order_acq_rel) != 1)
         return;
     tv_bell_fini(&loop->bell);
+    if (tv_forked_since(loop->generation))
+        return;
     tv_lock_fini(&loop->lock);
     free(loop);
 }
@@ -88,12 +93,31 @@ static struct tv_supervisor *sender(struct tv_letter *letter)
     return owner(TV_CONTAINER(letter, struct tv_loop_part, letter));
 }
 
+/* Of a loop that is closed, with the letter's reference. `is_ordered` stays: nobody links them. */
+static void drop_orders(struct tv_supervisor *supervisor)
+{
+    struct tv_loop_part *part = &supervisor->loop;
+    struct tv_task *task;
+
+    tv_lock_take(&supervisor->lock);
+    task = part->orders;
+    part->orders = NULL;
+    part->last_order = &part->orders;
+    part->called = false;
+    tv_lock_drop(&supervisor->lock);
+    for (struct tv_task *next; task; task = next) {
+        next = task->next_order;
+        tv_task_rele(task);
+    }
+    tv_supervisor_rele(supervisor);
+}
+
 static void throw_away(struct tv_letter *letter)
 {
     if (letter->kind == TV_LETTER_WATCH)
         tv_watch_forget(tv_watch_of(letter));
     else
-        tv_supervisor_rele(sender(letter));
+        drop_orders(sender(letter));
 }
 
 void tv_loop_send(struct tv_loop *loop, struct tv_letter *letter)
@@ -126,13 +150,12 @@ static struct tv_letter *receive(struct tv_loop *loop)
 
     tv_lock_take(&loop->lock);
     letter = loop->letters;
-    if (letter) {
+    if (letter)
         loop->letters = letter->next;
-        if (!loop->letters)
-            loop->last = &loop->letters;
-    } else {
+    else
         loop->awake = false;
-    }
+    if (!loop->letters)
+        loop->last = &loop->letters;
     tv_lock_drop(&loop->lock);
     return letter;
 }
@@ -152,25 +175,41 @@ static bool serve(struct tv_loop *loop, struct tv_supervisor *supervisor)
     return open;
 }
 
+static void stop_serving(struct tv_loop *loop, struct tv_supervisor *supervisor)
+{
+    tv_lock_take(&loop->lock);
+    tv_list_remove(&supervisor->loop.served);
+    tv_lock_drop(&loop->lock);
+}
+
 void tv_loop_part_end(struct tv_supervisor *supervisor)
 {
     struct tv_loop *loop = tv_loop_of(supervisor);
 
-    if (!loop)
-        return;
-    tv_lock_take(&loop->lock);
-    tv_list_remove(&supervisor->loop.served);
-    tv_lock_drop(&loop->lock);
+    if (loop)
+        stop_serving(loop, supervisor);
 }
 
 bool tv_loop_is_serving(struct tv_loop *loop)
 {
     bool serving;
 
+    if (tv_forked_since(loop->generation))
+        return false;
     tv_lock_take(&loop->lock);
     serving = !tv_list_empty(&loop->served);
     tv_lock_drop(&loop->lock);
     return serving;
+}
+
+/* False: its last reference is gone, and its end waits for our lock. */
+static bool hold_living(struct tv_supervisor *supervisor)
+{
+    uint32_t refs = atomic_load(&supervisor->refs);
+
+    while (refs > 0 && !atomic_compare_exchange_weak(&supervisor->refs, &refs, refs + 1))
+        continue;
+    return refs > 0;
 }
 
 /* The next of those it served, held, and out of the list; NULL: none. */
@@ -179,10 +218,11 @@ static struct tv_supervisor *let_go_of_one(struct tv_loop *loop)
     struct tv_supervisor *supervisor = NULL;
 
     tv_lock_take(&loop->lock);
-    if (!tv_list_empty(&loop->served)) {
+    while (!supervisor && !tv_list_empty(&loop->served)) {
         supervisor = owner(TV_CONTAINER(loop->served.next, struct tv_loop_part, served));
         tv_list_remove(&supervisor->loop.served);
-        tv_supervisor_hold(supervisor);
+        if (!hold_living(supervisor))
+            supervisor = NULL;
     }
     tv_lock_drop(&loop->lock);
     return supervisor;
@@ -203,17 +243,16 @@ static struct tv_letter *shut(struct tv_loop *loop)
 
 void tv_loop_close(struct tv_loop *loop)
 {
-    struct tv_letter *letter = shut(loop);
     struct tv_supervisor *supervisor;
 
-    while (letter) {
-        struct tv_letter *next = letter->next;
-
+    if (tv_forked_since(loop->generation))
+        return;
+    for (struct tv_letter *next, *letter = shut(loop); letter; letter = next) {
+        next = letter->next;
         throw_away(letter);
-        letter = next;
     }
     if (loop->serving)
-        tv_supervisor_rele(loop->serving);
+        throw_away(&loop->serving->loop.letter);
     loop->serving = NULL;
     while ((supervisor = let_go_of_one(loop))) {
         tv_shutdown(supervisor, TV_NONE, false);
@@ -223,31 +262,19 @@ void tv_loop_close(struct tv_loop *loop)
 
 /* ---- what the loop does next --------------------------------------------------------------- */
 
-/* Behind the others; it has not been told that it has nothing more, so its letter is still due. */
-static void send_back(struct tv_loop *loop)
-{
-    struct tv_supervisor *supervisor = loop->serving;
-
-    loop->serving = NULL;
-    tv_loop_send(loop, &supervisor->loop.letter);
-}
-
-static void open_letter(struct tv_loop *loop, struct tv_letter *letter)
-{
-    loop->serving = sender(letter);
-    loop->in_a_row = 0;
-}
-
+/* False: it has nothing more; or it goes behind the others, and its letter is still due. */
 static bool next_of_served(struct tv_loop *loop, struct tv_errand *errand)
 {
-    if (loop->in_a_row++ == IN_A_ROW) {
-        send_back(loop);
-        return false;
-    }
-    if (tv_loop_next_order(loop->serving, errand))
+    struct tv_supervisor *supervisor = loop->serving;
+    bool enough = loop->in_a_row++ == IN_A_ROW;
+
+    if (!enough && tv_loop_next_order(supervisor, errand))
         return true;
-    tv_supervisor_rele(loop->serving);
     loop->serving = NULL;
+    if (enough)
+        tv_loop_send(loop, &supervisor->loop.letter);
+    else
+        tv_supervisor_rele(supervisor);
     return false;
 }
 
@@ -258,8 +285,6 @@ bool tv_loop_next(struct tv_loop *loop, struct tv_errand *errand)
 
         if (loop->serving && next_of_served(loop, errand))
             return true;
-        if (loop->serving)
-            continue;
         letter = receive(loop);
         if (!letter)
             return false;
@@ -267,7 +292,8 @@ bool tv_loop_next(struct tv_loop *loop, struct tv_errand *errand)
             *errand = (struct tv_errand){.kind = TV_ERRAND_WATCH, .watch = tv_watch_of(letter)};
             return true;
         }
-        open_letter(loop, letter);
+        loop->serving = sender(letter);
+        loop->in_a_row = 0;
     }
 }
 
@@ -301,69 +327,73 @@ static void *loop_main(void *arg)
     return NULL;
 }
 
-static void unclaim(struct tv_supervisor *supervisor)
+/* The first hold. FORKED, SHUTTING_DOWN, ALREADY: the supervisor will not have it. */
+static enum tv_err claim(struct tv_supervisor *supervisor, struct tv_loop *loop)
 {
-    struct tv_loop_part *part = &supervisor->loop;
-    struct tv_loop *loop;
+    enum tv_err err = TV_OK;
 
-    tv_loop_part_end(supervisor);
+    if (tv_is_forked(supervisor) || tv_forked_since(loop->generation))
+        return TV_FORKED;
     tv_lock_take(&supervisor->lock);
-    loop = atomic_exchange(&part->loop, NULL);
-    part->has_thread = false;
+    if (supervisor->loop.called || tv_loop_of(supervisor))
+        err = TV_ALREADY;
+    else if (supervisor->phase == TV_PHASE_COMPLETE || !tv_core_is_open(&supervisor->core))
+        err = TV_SHUTTING_DOWN;
+    else
+        supervisor->loop.called = true;
     tv_lock_drop(&supervisor->lock);
-    tv_loop_rele(loop);
+    return err;
 }
 
-/* The loop is the supervisor's from here on; SHUTTING_DOWN, ALREADY: it is not. */
-static enum tv_err claim(struct tv_supervisor *supervisor, struct tv_loop *loop, bool thread)
+/* The second: `loop` is the supervisor's; NULL: it came to nothing. */
+static void settle(struct tv_supervisor *supervisor, struct tv_loop *loop, bool thread)
 {
     struct tv_loop_part *part = &supervisor->loop;
     struct tv_after after = TV_AFTER(TV_ATTACHED);
-    enum tv_err err = TV_OK;
 
     tv_lock_take(&supervisor->lock);
-    if (atomic_load(&part->loop))
-        err = TV_ALREADY;
-    else if (supervisor->phase == TV_PHASE_COMPLETE || supervisor->crew.closing ||
-             !tv_core_is_open(&supervisor->core))
-        err = TV_SHUTTING_DOWN;
-    if (err == TV_OK) {
-        part->has_thread = thread;
+    part->called = false;
+    part->has_thread = loop && thread;
+    if (loop)
         atomic_store(&part->loop, tv_loop_hold(loop));
-        tv_loop_notice(supervisor, &after);
-    }
+    tv_loop_notice(supervisor, &after);
+    tv_timer_by(supervisor, 0, &after);
     tv_rt_drop(supervisor, &after);
-    if (err != TV_OK || serve(loop, supervisor))
+}
+
+/* `private` is the new thread's; NULL: the loop runs elsewhere. */
+static enum tv_err give(struct tv_supervisor *supervisor, struct tv_loop *loop,
+                        struct private_loop *private)
+{
+    enum tv_err err = claim(supervisor, loop);
+
+    if (err != TV_OK)
         return err;
-    unclaim(supervisor);
-    return TV_SHUTTING_DOWN;
+    if (!serve(loop, supervisor))
+        err = TV_SHUTTING_DOWN;
+    else if (private)
+        err = tv_member_start(&supervisor->loop.member, supervisor,
+                              supervisor->config.stack_size, loop_main, private);
+    if (err != TV_OK)
+        stop_serving(loop, supervisor);
+    settle(supervisor, err == TV_OK ? loop : NULL, private);
+    return err;
 }
 
 enum tv_err tv_loop_give(struct tv_supervisor *supervisor, struct tv_loop *loop)
 {
-    if (tv_is_forked(supervisor))
-        return TV_FORKED;
-    return claim(supervisor, loop, false);
+    return give(supervisor, loop, NULL);
 }
 
 enum tv_err tv_loop_start(struct tv_supervisor *supervisor, struct tv_loop *loop, void *arg)
 {
-    struct private_loop *private;
+    struct private_loop *private = malloc(sizeof *private);
     enum tv_err err;
 
-    if (tv_is_forked(supervisor))
-        return TV_FORKED;
-    private = malloc(sizeof *private);
     if (!private)
         return TV_NO_MEMORY;
     *private = (struct private_loop){supervisor, arg};
-    err = claim(supervisor, loop, true);
-    if (err == TV_OK) {
-        err = tv_member_start(&supervisor->loop.member, supervisor,
-                              supervisor->config.stack_size, loop_main, private);
-        if (err != TV_OK)
-            unclaim(supervisor);
-    }
+    err = give(supervisor, loop, private);
     if (err != TV_OK)
         free(private);
     return err;

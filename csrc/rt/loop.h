@@ -40,7 +40,7 @@ struct tv_loop_part {
     _Atomic(struct tv_loop *) loop; /* held; NULL: none yet */
     struct tv_list served; /* in the loop's list; guarded by the loop's lock */
     struct tv_letter letter;
-    bool called;           /* the letter is under way, or the loop is asking */
+    bool called;           /* the letter is under way, or the loop asks; no loop: one is given */
     bool has_thread;       /* the loop is a private one, on a member of the crew */
     bool told_leave;
     bool running;          /* that thread is in host->run_loop, and may be written off */

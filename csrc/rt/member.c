@@ -80,13 +80,17 @@ void tv_member_detach(struct tv_member *member)
         host->detach(member->supervisor->host_arg, member->state);
 }
 
-/* Is this the last member of a closing supervisor, and the one to say so? */
+/*
+ * Is this the last member of a closing supervisor, and the one to say so? Not while a loop that is
+ * no member has a body: then its end brings one that will be.
+ */
 static bool is_last(struct tv_supervisor *supervisor)
 {
     struct tv_crew *crew = &supervisor->crew;
 
     return supervisor->host && crew->closing && !crew->told_closed &&
-           crew->created - crew->leaving == 1;
+           crew->created - crew->leaving == 1 &&
+           (supervisor->loop.has_thread || supervisor->loop.bodies == 0);
 }
 
 /* Two members may leave at once; the one that says so second is the last. */

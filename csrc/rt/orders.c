@@ -191,6 +191,19 @@ bool tv_loop_next_order(struct tv_supervisor *supervisor, struct tv_errand *erra
 
 /* ---- the end of a body --------------------------------------------------------------------- */
 
+/* The supervisor's last body has ended on a loop, and no member is left to tell the host. */
+static void bring_teller(struct tv_supervisor *supervisor, struct tv_after *after)
+{
+    const struct tv_crew *crew = &supervisor->crew;
+
+    if (!supervisor->host || !crew->closing || crew->told_closed ||
+        crew->created != crew->leaving || supervisor->loop.bodies > 0)
+        return;
+    supervisor->pool.arriving++;
+    after->start++;
+    after->any = true;
+}
+
 void tv_loop_end(struct tv_task *task, struct tv_result *result)
 {
     struct tv_supervisor *supervisor = task->supervisor;
@@ -201,13 +214,16 @@ void tv_loop_end(struct tv_task *task, struct tv_result *result)
                           .stray = result->stray};
     tv_ns now = tv_now();
 
+    tv_supervisor_hold(supervisor); /* the task's may be the last reference */
     tv_lock_take(&supervisor->lock);
     task->on_loop = false;
     supervisor->loop.bodies--;
     tv_rt_step(supervisor, now, &in, &after);
     tv_pool_notice(supervisor, now, &after);
     tv_loop_notice(supervisor, &after);
+    bring_teller(supervisor, &after);
     tv_rt_drop(supervisor, &after);
     tv_text_rele(in.spare);
     tv_text_rele(tv_error_text(&in.error));
+    tv_supervisor_rele(supervisor);
 }

@@ -113,6 +113,12 @@ static bool ended_badly(const struct tv_task *task)
     return false;
 }
 
+static bool is_essential_end(const struct tv_task *task)
+{
+    return task->actor.essential && (task->actor.outcome == TV_OUTCOME_FAILED ||
+                                     task->actor.outcome == TV_OUTCOME_FATAL);
+}
+
 /*
  * `done` is set before `notify` is read, and tv_task_notify sets `notify` before it reads `done`:
  * one of the two sees the other.
@@ -120,6 +126,8 @@ static bool ended_badly(const struct tv_task *task)
 static void settle(struct tv_supervisor *supervisor, struct tv_task *task, struct tv_after *after)
 {
     atomic_store(&task->done, true);
+    if (is_essential_end(task) && !supervisor->essential)
+        supervisor->essential = task->actor.id;
     if (!tv_list_empty(&task->waiters)) {
         tv_waiters_wake(&task->waiters, TV_WAITS_OUTCOME, false, &after->wake);
         after->any = true;

@@ -110,6 +110,7 @@ struct tv_supervisor {
     bool stuck_failed;
     bool stuck_done;
     bool told_broken;
+    tv_id essential;                  /* that ended badly, the first; 0: none */
     uint8_t seen;                     /* shutdown state after the last step */
     tv_ns wall_offset_ns;             /* from monotonic to wall clock, as slots tell it */
     tv_ns timer_until;                /* the timer thread sleeps until then */

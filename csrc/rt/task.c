@@ -24,6 +24,7 @@ struct tv_task *tv_task_new(struct tv_supervisor *supervisor, const struct tv_sp
     };
     tv_actor_init(&task->actor, tv_id_next(), tv_text_hold(name), &spec->options);
     task->actor.on_loop = spec->on_loop;
+    task->actor.essential = spec->essential;
     tv_list_init(&task->waiters);
     atomic_init(&task->refs, 1);
     atomic_init(&task->done, false);

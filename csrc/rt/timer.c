@@ -87,6 +87,18 @@ static void run_until_closed(struct tv_supervisor *supervisor)
     tv_lock_drop(&supervisor->lock);
 }
 
+/* A private loop that is about to get its thread has it counted in before the members close. */
+static void await_claim(struct tv_supervisor *supervisor, struct tv_after *after)
+{
+    while (supervisor->loop.called && !tv_loop_of(supervisor)) {
+        supervisor->timer_until = TV_NEVER;
+        tv_rt_drop(supervisor, after);
+        tv_sem_wait(&supervisor->timer_sem, TV_NEVER);
+        tv_lock_take(&supervisor->lock);
+    }
+    supervisor->timer_until = AWAKE;
+}
+
 /*
  * Waits for the members that are not inside somebody's code. Of a private loop nobody knows, so it
  * is not waited for without end.
@@ -97,7 +109,7 @@ static void close_threads(struct tv_supervisor *supervisor)
     tv_ns until = tv_after(tv_now(), TV_LOOP_PATIENCE);
 
     tv_lock_take(&supervisor->lock);
-    supervisor->timer_until = AWAKE;
+    await_claim(supervisor, &after);
     tv_bus_close(&supervisor->bus, &after);
     supervisor->crew.closing = true;
     tv_subscribers_stop(supervisor, &after);

@@ -213,6 +213,18 @@ void tv_interrupt(struct tv_supervisor *supervisor)
     tv_sem_post(&supervisor->run_sem);
 }
 
+tv_id tv_essential(struct tv_supervisor *supervisor)
+{
+    tv_id id;
+
+    if (tv_is_forked(supervisor))
+        return 0;
+    tv_lock_take(&supervisor->lock);
+    id = supervisor->essential;
+    tv_lock_drop(&supervisor->lock);
+    return id;
+}
+
 enum tv_verdict_kind tv_verdict(struct tv_supervisor *supervisor, tv_ns *grace_ns)
 {
     enum tv_verdict_kind verdict;

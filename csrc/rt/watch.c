@@ -20,6 +20,7 @@ struct tv_watch {
     struct tv_watched target; /* held */
     void *user;           /* the owner's; NULL once it has withdrawn */
     _Atomic int refs;
+    unsigned generation; /* of the process that made it */
 };
 
 struct tv_watch *tv_watch_of(struct tv_letter *letter)
@@ -122,7 +123,8 @@ struct tv_watch *tv_watch_new(const struct tv_watched *target, struct tv_loop *l
     *watch = (struct tv_watch){.letter = {.kind = TV_LETTER_WATCH},
                                .loop = tv_loop_hold(loop),
                                .target = *target,
-                               .user = user};
+                               .user = user,
+                               .generation = tv_generation()};
     atomic_init(&watch->refs, 2);
     tv_waiter_init(&watch->waiter, target->task ? what(target) : TV_WAITS_OTHER);
     watch->waiter.sem = NULL;
@@ -143,11 +145,16 @@ void *tv_watch_end(struct tv_watch *watch)
     return user;
 }
 
-/* Where it has been woken the letter, which is under way, has the other reference. */
+/*
+ * Where it has been woken the letter, which is under way, has the other reference. In a forked
+ * child the list may be locked for ever: it stays in it.
+ */
 void tv_watch_withdraw(struct tv_watch *watch)
 {
     bool woken;
 
+    if (tv_forked_since(watch->generation))
+        return;
     tv_lock_take(watch->lock);
     woken = watch->waiter.woken;
     if (!woken)

@@ -21,6 +21,7 @@ from typing import Any
 
 from taskvisor._checks import shown
 from taskvisor._core import TaskSpec
+from taskvisor.decorator import collect
 
 __all__ = ["TargetError", "load"]
 
@@ -34,15 +35,19 @@ class TargetError(Exception):
 def load(target: str) -> list[TaskSpec[Any]]:
     """Import what a target names and return its specs, in order, no two of one name.
 
-    target: `module:attr` or `path.py:attr`; `:attr` left out is `:tasks`.
+    target: `module:attr` or `path.py:attr`; `:attr` left out is `:tasks`, or where there is no such
+    attribute all functions of the module that are decorated with `@task`.
     Raises TargetError.
     """
     where, attribute = _split(target)
     sys.path.insert(0, os.getcwd())
     module = _import_file(Path(where)) if where.endswith(".py") else _import_module(where)
     found: Any = module
-    for name in attribute.split("."):
-        found = _attribute(found, name, where, attribute)
+    if attribute == _DEFAULT and not hasattr(module, _DEFAULT) and collect(module):
+        found = collect(module)
+    else:
+        for name in attribute.split("."):
+            found = _attribute(found, name, where, attribute)
     specs = _specs(found, f"{where}:{attribute}")
     for name, count in Counter(spec.name for spec in specs).items():
         if count > 1:
@@ -131,6 +136,8 @@ def _specs(found: Any, label: str) -> list[TaskSpec[Any]]:
     """Return the specs that an object is, holds or returns."""
     if isinstance(found, TaskSpec):
         return [found]
+    if _decorated(found) is not None:
+        return [_decorated(found)]
     if callable(found) and not isinstance(found, Iterable):
         found = _call(found, label)
         label += "()"
@@ -145,6 +152,12 @@ def _specs(found: Any, label: str) -> list[TaskSpec[Any]]:
             f" that returns either, but {shown(found)}"
         )
     return _each(found, label)
+
+
+def _decorated(found: object) -> Any:
+    """Return the spec of a function that is decorated with `@task`, None of anything else."""
+    spec = getattr(found, "__taskspec__", None)
+    return spec if isinstance(spec, TaskSpec) else None
 
 
 def _call(function: Any, label: str) -> Any:
@@ -166,9 +179,10 @@ def _each(found: Iterable[object], label: str) -> list[TaskSpec[Any]]:
     specs: list[TaskSpec[Any]] = []
     try:
         for one in found:
-            if not isinstance(one, TaskSpec):
+            spec = one if isinstance(one, TaskSpec) else _decorated(one)
+            if spec is None:
                 raise TargetError(f"item {len(specs)} of {label} is no TaskSpec, but {shown(one)}")
-            specs.append(one)
+            specs.append(spec)
     except TargetError:
         raise
     except BaseException as error:

@@ -3,6 +3,8 @@
  */
 #include "watched.h"
 
+#include "loops.h"
+
 static struct host host;
 
 static void set_up(const struct tv_config *config)
@@ -185,6 +187,35 @@ static void a_result_is_not_held_up_by_the_callbacks_of_others(void)
     host_fini(&host);
 }
 
+/* ---- a late private loop -------------------------------------------------------------------- */
+
+static void *close_meanwhile(void *arg)
+{
+    EVENTUALLY(atomic_load(&stopped) == 1);
+    host_shutdown(arg, 0, false);
+    return NULL;
+}
+
+/* It is the supervisor's already, and has no thread yet that the end would wait for. */
+static void a_private_loop_whose_thread_comes_late_is_waited_for(void)
+{
+    struct helper helper;
+    struct fake fake;
+
+    set_up(NULL);
+    host.hooks.run_loop = fake_run_private;
+    fake_init(&fake, &host);
+    atomic_store(&freed, false);
+    helper = helper_start(close_meanwhile, &host);
+    skip = 2; /* the locks to claim it and to be served; it stops before its thread is counted */
+    CHECK_EQ(tv_loop_start(host.supervisor, fake.mailbox, &fake), TV_OK);
+    CHECK_EQ(atomic_load(&stopped), 1);
+    helper_join(helper);
+    CHECK_EQ(atomic_load(&fake.leaves), 1);
+    host_fini(&host);
+    fake_fini(&fake);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -192,6 +223,7 @@ int main(int argc, char **argv)
         TEST(a_callback_that_falls_due_with_a_take_holds_up_no_body_that_was_taken),
         TEST(who_is_told_that_his_time_is_over_finds_earlier_deadlines_decided),
         TEST(a_result_is_not_held_up_by_the_callbacks_of_others),
+        TEST(a_private_loop_whose_thread_comes_late_is_waited_for),
     };
 
     return CHECK_RUN(tests, argc, argv);

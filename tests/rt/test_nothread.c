@@ -3,6 +3,7 @@
  * the error is the caller's, and later, where it delays attempts and fails none.
  */
 #include "failures.h"
+#include "loops.h"
 
 static struct tv_text *see_nothing(void *arg, const struct tv_event *event)
 {
@@ -114,12 +115,61 @@ static void workers_that_cannot_be_had_delay_attempts_and_fail_none(void)
     tv_supervisor_rele(s);
 }
 
+/* ---- a private loop ------------------------------------------------------------------------- */
+
+/* What was added before waits for a loop still, and the next start brings one. */
+static void a_private_loop_that_gets_no_thread_can_be_started_again(void)
+{
+    long before = atomic_load(&blocks);
+    struct host host;
+    struct fake fake;
+    struct record record = {.notify = false};
+    struct body body = {.at_once = true};
+    struct tv_supervisor *s = serve_private(&fake, &host, NULL);
+    struct tv_task *task = host_add(&host, "a", ON_LOOP(&body), &record);
+
+    for (int i = 0; i < 2; i++) {
+        threads = (struct order){.at = 1, .sticky = true};
+        CHECK_EQ(start_private(&fake), TV_NO_THREAD);
+        forget_orders();
+        CHECK(!tv_loop_of(s) && !tv_loop_is_serving(fake.mailbox) && !rings(fake.mailbox));
+        CHECK_EQ(tv_task_state(task), TV_TASK_WAITING);
+    }
+    CHECK_EQ(start_private(&fake), TV_OK);
+    finish(task, TV_OUTCOME_COMPLETED);
+    host_close(&host);
+    fake_fini(&fake);
+    EVENTUALLY(atomic_load(&blocks) == before);
+}
+
+/* Nor is there a thread of it that the end would wait for. */
+static void a_supervisor_whose_private_loop_got_no_thread_closes(void)
+{
+    struct host host;
+    struct fake fake;
+    struct record record = {.notify = false};
+    struct body body = BODY;
+    struct tv_supervisor *s = serve_private(&fake, &host, NULL);
+    struct tv_task *task = host_add(&host, "a", ON_LOOP(&body), &record);
+
+    threads = (struct order){.at = 1};
+    CHECK_EQ(start_private(&fake), TV_NO_THREAD);
+    forget_orders();
+    host_shutdown(&host, TV_NONE, false);
+    finish(task, TV_OUTCOME_CANCELED);
+    CHECK(!tv_loop_of(s));
+    host_fini(&host);
+    fake_fini(&fake);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
         TEST(serving_without_memory_or_threads_leaves_nothing_and_closes_once),
         TEST(a_supervisor_without_its_timer_thread_can_be_served_again),
         TEST(workers_that_cannot_be_had_delay_attempts_and_fail_none),
+        TEST(a_private_loop_that_gets_no_thread_can_be_started_again),
+        TEST(a_supervisor_whose_private_loop_got_no_thread_closes),
     };
 
     return CHECK_RUN(tests, argc, argv);

@@ -4,6 +4,9 @@
  * are counted, so a leak is seen at the call that made it.
  */
 #include "failures.h"
+#include "loops.h"
+
+#include <sys/resource.h>
 
 /* ---- what a failed call must not have changed ----------------------------------------------- */
 
@@ -290,6 +293,109 @@ static void a_token_without_memory_can_be_asked_for_again(void)
     close_down(s);
 }
 
+/* ---- loops ---------------------------------------------------------------------------------- */
+
+static struct tv_loop *got_loop;
+
+static enum tv_err make_loop(struct tv_supervisor *s)
+{
+    (void)s;
+    return tv_loop_new(&got_loop);
+}
+
+static void release_loop(struct tv_supervisor *s)
+{
+    (void)s;
+    loop_end(got_loop);
+}
+
+static void prepare_loop(struct tv_supervisor *s)
+{
+    CHECK_EQ(make_loop(s), TV_OK);
+}
+
+static struct tv_watch *got_watch;
+
+/* Each fails without a trace: of what is watched, and of the loop. */
+static enum tv_err begin_watch(struct tv_supervisor *s)
+{
+    static char mine;
+    uint32_t refs = atomic_load(&s->refs);
+
+    got_watch = tv_watch_new(&(struct tv_watched){.supervisor = s}, got_loop, &mine);
+    CHECK(got_watch || atomic_load(&s->refs) == refs);
+    if (!got_watch)
+        loop_end(got_loop);
+    return got_watch ? TV_OK : TV_NO_MEMORY;
+}
+
+static void end_watch(struct tv_supervisor *s)
+{
+    tv_watch_withdraw(got_watch);
+    release_loop(s);
+}
+
+static void a_loop_and_a_watch_without_memory_are_not_there(void)
+{
+    const struct call loop = {NULL, make_loop, release_loop, true};
+    const struct call watching = {prepare_loop, begin_watch, end_watch, true};
+
+    CHECK_EQ(fail_each(&loop), 1);
+    CHECK_EQ(fail_each(&watching), 1);
+}
+
+/* The `at`-th allocation fails. True: it has been started all the same. */
+static bool try_start(long at, bool sticky)
+{
+    struct host host;
+    struct fake fake;
+    struct record record = {.notify = false};
+    struct body body = {.at_once = true};
+    struct tv_supervisor *s = serve_private(&fake, &host, NULL);
+    struct tv_task *task = host_add(&host, "a", ON_LOOP(&body), &record);
+    enum tv_err err;
+
+    memory = (struct order){.at = at, .sticky = sticky};
+    err = start_private(&fake);
+    forget_orders();
+    CHECK(err == TV_OK || err == TV_NO_MEMORY);
+    if (err != TV_OK) {
+        CHECK(!tv_loop_of(s) && !tv_loop_is_serving(fake.mailbox));
+        CHECK_EQ(start_private(&fake), TV_OK);
+    }
+    finish(task, TV_OUTCOME_COMPLETED);
+    host_close(&host);
+    fake_fini(&fake);
+    return err == TV_OK;
+}
+
+static void a_private_loop_without_memory_can_be_started_again(void)
+{
+    for (int sticky = 0; sticky < 2; sticky++) {
+        long at = 1;
+
+        while (!try_start(at, sticky))
+            at++;
+        CHECK_EQ(at, 3); /* its thread's argument, and what that hands in when it leaves */
+    }
+}
+
+static void a_process_that_may_open_no_more_files_gets_no_loop(void)
+{
+    struct rlimit before, none;
+    struct tv_loop *loop = NULL;
+    long blocks_before = atomic_load(&blocks);
+
+    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    CHECK_EQ(tv_loop_new(&loop), TV_NO_DESCRIPTOR);
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(!loop);
+    CHECK_EQ(atomic_load(&blocks), blocks_before);
+    loop_end(loop_new());
+}
+
 /* ---- the rest goes on ----------------------------------------------------------------------- */
 
 static void fail_twice(struct tv_task *task, void *arg, struct tv_result *result)
@@ -344,6 +450,9 @@ int main(int argc, char **argv)
         TEST(views_streams_and_subscribers_without_memory_change_nothing),
         TEST(what_is_made_without_memory_is_not_there),
         TEST(a_token_without_memory_can_be_asked_for_again),
+        TEST(a_loop_and_a_watch_without_memory_are_not_there),
+        TEST(a_private_loop_without_memory_can_be_started_again),
+        TEST(a_process_that_may_open_no_more_files_gets_no_loop),
         TEST(accepted_tasks_need_no_memory_to_their_end),
     };
 

@@ -1,6 +1,8 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 
 /* ---- semaphores ----------------------------------------------------------------------------- */
@@ -278,6 +280,83 @@ static void there_is_a_processor(void)
     CHECK(tv_processors() <= (unsigned)sysconf(_SC_NPROCESSORS_CONF));
 }
 
+/* ---- bells ---------------------------------------------------------------------------------- */
+
+static bool is_rung(const struct tv_bell *bell)
+{
+    struct pollfd listen = {.fd = bell->listen, .events = POLLIN};
+
+    return poll(&listen, 1, 0) == 1;
+}
+
+static void a_bell_is_readable_from_the_first_ring_until_it_is_silenced(void)
+{
+    struct tv_bell bell;
+
+    CHECK(tv_bell_init(&bell));
+    CHECK(!is_rung(&bell));
+    tv_bell_silence(&bell); /* and does not wait for a ring */
+    for (int rings = 1; rings < 200; rings += 66) {
+        for (int i = 0; i < rings; i++)
+            tv_bell_ring(&bell);
+        CHECK(is_rung(&bell) && is_rung(&bell));
+        tv_bell_silence(&bell);
+        CHECK(!is_rung(&bell));
+    }
+    tv_bell_fini(&bell);
+}
+
+static void a_bell_that_is_full_rings_on_and_blocks_nobody(void)
+{
+    const uint64_t full = UINT64_MAX - 1;
+    struct tv_bell bell;
+
+    CHECK(tv_bell_init(&bell));
+    CHECK(write(bell.ring, &full, sizeof full) == sizeof full);
+    tv_bell_ring(&bell);
+    CHECK(is_rung(&bell));
+    tv_bell_silence(&bell);
+    CHECK(!is_rung(&bell));
+    tv_bell_ring(&bell);
+    CHECK(is_rung(&bell));
+    tv_bell_fini(&bell);
+}
+
+static void *await_ring(void *arg)
+{
+    const struct tv_bell *bell = arg;
+    struct pollfd listen = {.fd = bell->listen, .events = POLLIN};
+
+    CHECK(poll(&listen, 1, (int)(PATIENCE / TV_MS)) == 1);
+    return NULL;
+}
+
+static void a_ring_ends_the_sleep_of_another_thread(void)
+{
+    struct tv_bell bell;
+    struct helper helper;
+
+    CHECK(tv_bell_init(&bell));
+    for (int i = 0; i < 50; i++) {
+        helper = helper_start(await_ring, &bell);
+        tv_bell_ring(&bell);
+        helper_join(helper);
+        tv_bell_silence(&bell);
+    }
+    tv_bell_fini(&bell);
+}
+
+static void a_bell_is_not_for_other_programs(void)
+{
+    struct tv_bell bell;
+
+    CHECK(tv_bell_init(&bell));
+    CHECK(fcntl(bell.listen, F_GETFD) & FD_CLOEXEC);
+    CHECK(fcntl(bell.ring, F_GETFD) & FD_CLOEXEC);
+    tv_bell_fini(&bell);
+    CHECK(fcntl(bell.listen, F_GETFD) == -1 && errno == EBADF);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -295,6 +374,10 @@ int main(int argc, char **argv)
         TEST(a_stack_that_the_system_refuses_is_an_error),
         TEST(a_rest_is_as_long_as_it_says),
         TEST(there_is_a_processor),
+        TEST(a_bell_is_readable_from_the_first_ring_until_it_is_silenced),
+        TEST(a_bell_that_is_full_rings_on_and_blocks_nobody),
+        TEST(a_ring_ends_the_sleep_of_another_thread),
+        TEST(a_bell_is_not_for_other_programs),
     };
 
     return CHECK_RUN(tests, argc, argv);
