@@ -63,6 +63,36 @@ static PyObject *checked_coroutine(struct tv_py_state *state, PyObject *made)
     return NULL;
 }
 
+#if PY_VERSION_HEX >= 0x030C0000
+/*
+ * The same as a call of the type. SystemExit and KeyboardInterrupt out of the first step come out of
+ * it and are kept by the task too, which nobody has then, and which is not to complain of that.
+ */
+static PyObject *eager_task(struct tv_py_state *state, PyObject *const *values)
+{
+    PyTypeObject *type = (PyTypeObject *)state->AsyncioTask;
+    PyObject *args = PyTuple_Pack(1, values[0]), *kwargs = PyDict_New(), *task = NULL;
+    Py_ssize_t count = PyTuple_GET_SIZE(state->with_eager_task);
+
+    for (Py_ssize_t i = 0; i < count && kwargs; i++)
+        if (PyDict_SetItem(kwargs, PyTuple_GET_ITEM(state->with_eager_task, i), values[i + 1]) < 0)
+            Py_CLEAR(kwargs);
+    if (args && kwargs)
+        task = type->tp_new(type, args, kwargs);
+    if (task && type->tp_init(task, args, kwargs) < 0) {
+        PyObject *raised = tv_py_take_exception();
+
+        if (PyObject_SetAttrString(task, "_log_traceback", Py_False) < 0)
+            PyErr_Clear();
+        Py_CLEAR(task);
+        tv_py_put_exception(raised);
+    }
+    Py_XDECREF(kwargs);
+    Py_XDECREF(args);
+    return task;
+}
+#endif
+
 /* An asyncio task, which may be done already. */
 static PyObject *make_task(struct tv_py_loop *loop, PyObject *coroutine, PyObject *name,
                            PyObject *context)
@@ -75,7 +105,7 @@ static PyObject *make_task(struct tv_py_loop *loop, PyObject *coroutine, PyObjec
         return PyObject_VectorcallMethod(state->call_create_task, by_loop, 2,
                                          state->with_new_task);
 #if PY_VERSION_HEX >= 0x030C0000
-    return PyObject_Vectorcall(state->AsyncioTask, direct, 1, state->with_eager_task);
+    return eager_task(state, direct);
 #else
     return PyObject_Vectorcall(state->AsyncioTask, direct, 1, state->with_task);
 #endif

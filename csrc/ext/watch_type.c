@@ -89,12 +89,12 @@ static void forget_attempt(struct tv_py_watch *self)
 
 void tv_py_watch_withdraw(struct tv_py_watch *self)
 {
+    forget_attempt(self);
     if (!self->loop)
         return;
     delist(self);
     tv_watch_withdraw(self->watch);
     self->watch = NULL;
-    forget_attempt(self);
     Py_DECREF(self);
 }
 
@@ -154,12 +154,12 @@ void tv_py_watch_settle(struct tv_py_watch *self)
     Py_XDECREF(none);
 }
 
+/* Who awaits it has yet to go on with that: until its await ends the attempt prefers its token. */
 void tv_py_watch_tell(struct tv_py_watch *self)
 {
     self->watch = NULL;
     delist(self);
     tv_py_watch_settle(self);
-    forget_attempt(self);
     Py_DECREF(self);
 }
 
