@@ -81,11 +81,6 @@ static void decide(struct tv_core *core, struct tv_actor *actor)
 
 /* ---- what follows -------------------------------------------------------------------------- */
 
-bool tv_controller_is_busy(const struct tv_core *core)
-{
-    return core->controller.unsettled || core->controller.purge;
-}
-
 static void purge_one(struct tv_core *core)
 {
     struct tv_slot *slot = core->controller.purge;

@@ -37,9 +37,6 @@ bool tv_controller_has_room(const struct tv_core *core);
 /* Puts a fresh slot in; it is the controller's until TV_ACT_SLOT. Needs room in `slots`. */
 void tv_controller_enter(struct tv_core *core, struct tv_slot *slot);
 
-/* Is there work that comes before any other input? */
-bool tv_controller_is_busy(const struct tv_core *core);
-
 /* As much of that work as the effects have room for. */
 void tv_controller_settle(struct tv_core *core);
 

@@ -168,6 +168,19 @@ void *tv_core_give(struct tv_core *core, void *memory, size_t size);
 /* When to step next: TV_NEVER, or an instant that may be past. */
 tv_ns tv_core_deadline(const struct tv_core *core);
 
+/* Has the controller work that comes before any other input? */
+static inline bool tv_controller_is_busy(const struct tv_core *core)
+{
+    return core->controller.unsettled || core->controller.purge;
+}
+
+/* Are there tasks still to be cancelled or abandoned, before anything else may happen? */
+static inline bool tv_shutdown_is_busy(const struct tv_core *core)
+{
+    return core->shutdown.state == TV_SHUTDOWN_CANCELLING ||
+           core->shutdown.state == TV_SHUTDOWN_ABANDONING;
+}
+
 static inline bool tv_core_is_open(const struct tv_core *core)
 {
     return core->shutdown.state == TV_SHUTDOWN_OPEN && !core->broken;

@@ -100,12 +100,6 @@ static struct tv_actor *next_to_abandon(struct tv_core *core)
     return tv_list_empty(list) ? NULL : TV_CONTAINER(list->next, struct tv_actor, link);
 }
 
-bool tv_shutdown_is_busy(const struct tv_core *core)
-{
-    return core->shutdown.state == TV_SHUTDOWN_CANCELLING ||
-           core->shutdown.state == TV_SHUTDOWN_ABANDONING;
-}
-
 /* Waiting submissions first, or the end of an owner would start them. */
 static void cancel_slice(struct tv_core *core)
 {

@@ -41,9 +41,6 @@ void tv_shutdown_request(struct tv_core *core, tv_ns grace_ns, bool quiet);
 /* One slice of CANCELLING or ABANDONING. Call while tv_shutdown_is_busy(). */
 void tv_shutdown_slice(struct tv_core *core);
 
-/* Are there tasks still to be cancelled or abandoned, before anything else may happen? */
-bool tv_shutdown_is_busy(const struct tv_core *core);
-
 /* The last task has left the registry. */
 void tv_shutdown_empty(struct tv_core *core);
 

@@ -65,8 +65,8 @@ static PyObject *checked_coroutine(struct tv_py_state *state, PyObject *made)
 
 #if PY_VERSION_HEX >= 0x030C0000
 /*
- * The same as a call of the type. SystemExit and KeyboardInterrupt out of the first step come out of
- * it and are kept by the task too, which nobody has then, and which is not to complain of that.
+ * The same as a call of the type. SystemExit and KeyboardInterrupt out of the first step come out
+ * of it and are kept by the task too, which nobody has then: it is not to complain of that.
  */
 static PyObject *eager_task(struct tv_py_state *state, PyObject *const *values)
 {

@@ -46,13 +46,27 @@ static void on_signal(int number, siginfo_t *info, void *context)
 /*
  * Python runs its handlers on the main thread, which is the process's first unless it is embedded.
  */
-static bool is_main_thread(void)
+static bool ask_main_thread(void)
 {
 #ifdef __linux__
     return syscall(SYS_gettid) == getpid();
 #else
     return false;
 #endif
+}
+
+/* Asked once per thread, and again in a forked child, whose only thread is its first. */
+static bool is_main_thread(void)
+{
+    static _Thread_local unsigned asked_in;
+    static _Thread_local bool asked, answer;
+
+    if (!asked || asked_in != tv_generation()) {
+        answer = ask_main_thread();
+        asked_in = tv_generation();
+        asked = true;
+    }
+    return answer;
 }
 
 static bool is_ours(const struct sigaction *action)

@@ -91,14 +91,23 @@ static size_t append(char *buffer, size_t at, const char *bytes, size_t size)
     return at + size;
 }
 
+/* ASCII is UTF-8 as it stands. */
+static size_t append_ascii(char *buffer, size_t at, PyObject *text)
+{
+    return append(buffer, at, (const char *)PyUnicode_1BYTE_DATA(text),
+                  (size_t)PyUnicode_GET_LENGTH(text));
+}
+
 /* Appends the beginning of a str as UTF-8; no more, as a character takes a byte at least. */
 static size_t append_str(char *buffer, size_t at, PyObject *text)
 {
-    PyObject *head = PyUnicode_GET_LENGTH(text) > PART_MAX
-                         ? PyUnicode_Substring(text, 0, PART_MAX)
-                         : Py_NewRef(text);
-    PyObject *bytes = head ? PyUnicode_AsEncodedString(head, "utf-8", "backslashreplace") : NULL;
+    PyObject *head, *bytes;
 
+    if (PyUnicode_IS_ASCII(text))
+        return append_ascii(buffer, at, text);
+    head = PyUnicode_GET_LENGTH(text) > PART_MAX ? PyUnicode_Substring(text, 0, PART_MAX)
+                                                 : Py_NewRef(text);
+    bytes = head ? PyUnicode_AsEncodedString(head, "utf-8", "backslashreplace") : NULL;
     if (bytes)
         at = append(buffer, at, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
     PyErr_Clear();
@@ -107,11 +116,20 @@ static size_t append_str(char *buffer, size_t at, PyObject *text)
     return at;
 }
 
+/* A type written in C has its name in C, behind the last dot. */
 static size_t append_type(char *buffer, PyTypeObject *type)
 {
-    PyObject *name = PyType_GetName(type);
-    size_t size = name ? append_str(buffer, 0, name) : 0;
+    const char *dot;
+    PyObject *name;
+    size_t size;
 
+    if (!(PyType_GetFlags(type) & Py_TPFLAGS_HEAPTYPE)) {
+        dot = strrchr(type->tp_name, '.');
+        dot = dot ? dot + 1 : type->tp_name;
+        return append(buffer, 0, dot, strlen(dot));
+    }
+    name = PyType_GetName(type);
+    size = name ? append_str(buffer, 0, name) : 0;
     PyErr_Clear();
     Py_XDECREF(name);
     return size;

@@ -132,48 +132,65 @@ static void report(struct tv_subscriber_thread *subscriber, struct tv_text *reas
     tv_bus_publish(&subscriber->member.supervisor->bus, &event, 1, after);
 }
 
-static void deliver(struct tv_subscriber_thread *subscriber, const struct tv_event *event)
+/* The next event, or false. Call with the lock held. */
+static bool take(struct tv_subscriber_thread *subscriber, struct tv_event *event)
+{
+    struct tv_bus *bus = &subscriber->member.supervisor->bus;
+
+    return !subscriber->stop && tv_receiver_take(bus, &subscriber->receiver, event);
+}
+
+/*
+ * Delivers the event in hand and takes the next one, in one hold. False: there is none, or the turn
+ * is over.
+ */
+static bool deliver(struct tv_subscriber_thread *subscriber, struct tv_event *event, tv_ns until)
 {
     struct tv_supervisor *supervisor = subscriber->member.supervisor;
     struct tv_after after = TV_AFTER(TV_DETACHED);
+    const struct tv_event delivered = *event;
     struct tv_text *reason;
+    bool more;
 
     tv_self = (struct tv_self){TV_ROLE_SUBSCRIBER, supervisor, NULL};
     reason = subscriber->on_event(subscriber->arg, event);
     tv_self = (struct tv_self){TV_ROLE_NONE, NULL, NULL};
+    more = until == TV_NEVER || tv_now() < until;
     tv_lock_take(&supervisor->lock);
-    if (reason && !tv_event_is_diagnostic(event))
+    if (reason && !tv_event_is_diagnostic(&delivered))
         report(subscriber, reason, &after);
     tv_receiver_done(&supervisor->bus, &subscriber->receiver, reason != NULL);
     if (supervisor->bus.unquiet == 0 && supervisor->seen == TV_SHUTDOWN_DRAINING)
         tv_timer_by(supervisor, 0, &after);
+    more = more && take(subscriber, event);
     tv_rt_drop(supervisor, &after);
     tv_text_rele(reason);
-    tv_event_release(event);
+    tv_event_release(&delivered);
+    return more;
 }
 
-/* Attached: delivers until the queue is empty (false) or its turn is over (true). */
+/*
+ * Attached: delivers until the queue is empty (false) or its turn is over (true). A turn ends only
+ * where others cannot be attached meanwhile.
+ */
 static bool take_turn(struct tv_subscriber_thread *subscriber, tv_ns asked)
 {
     struct tv_supervisor *supervisor = subscriber->member.supervisor;
-    tv_ns until = tv_turn_until(asked, tv_now());
+    bool exclusive = supervisor->host && supervisor->host->exclusive;
+    tv_ns until = exclusive ? tv_turn_until(asked, tv_now()) : TV_NEVER;
     struct tv_event event;
     bool got;
 
-    do {
-        tv_lock_take(&supervisor->lock);
-        got = !subscriber->stop &&
-              tv_receiver_take(&supervisor->bus, &subscriber->receiver, &event);
-        tv_lock_drop(&supervisor->lock);
-        if (got)
-            deliver(subscriber, &event);
-    } while (got && tv_now() < until);
-    return got;
+    tv_lock_take(&supervisor->lock);
+    got = take(subscriber, &event);
+    tv_lock_drop(&supervisor->lock);
+    while (got)
+        got = deliver(subscriber, &event, until);
+    return exclusive && tv_now() >= until;
 }
 
 static bool work(struct tv_subscriber_thread *subscriber)
 {
-    const struct tv_host *host = subscriber->member.supervisor->host;
     tv_ns asked = tv_now();
     bool more;
 
@@ -181,7 +198,7 @@ static bool work(struct tv_subscriber_thread *subscriber)
         return false;
     more = take_turn(subscriber, asked);
     tv_member_detach(&subscriber->member);
-    if (more && host && host->exclusive)
+    if (more)
         tv_thread_rest(TV_TURN_REST);
     return true;
 }

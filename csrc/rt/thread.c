@@ -127,6 +127,8 @@ enum tv_err tv_sem_wait(struct tv_sem *sem, tv_ns deadline)
 
         if (take(sem))
             return TV_OK;
+        if (deadline <= 0)
+            return TV_TIMEOUT;
         atomic_compare_exchange_strong_explicit(&sem->word, &empty, SLEEPER, memory_order_relaxed,
                                                 memory_order_relaxed);
         error = sleep_until(sem, deadline);

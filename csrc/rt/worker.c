@@ -75,11 +75,12 @@ static tv_ns run_attempt(struct tv_worker *worker, struct tv_task *task, struct 
     now = tv_now();
     tv_lock_take(&supervisor->lock);
     hand_in(worker, task, &in, now, after);
-    if (after->jobs || in.spare || tv_error_text(&in.error)) {
+    tv_text_retire(in.spare, &after->dead);
+    tv_text_retire(tv_error_text(&in.error), &after->dead);
+    after->any |= after->dead != NULL;
+    if (after->jobs) {
         tv_pool_watch(supervisor, now, after);
         tv_rt_drop(supervisor, after);
-        tv_text_rele(in.spare);
-        tv_text_rele(tv_error_text(&in.error));
         tv_lock_take(&supervisor->lock);
     }
     return now;
