@@ -358,7 +358,7 @@ class Supervisor:
         except asyncio.CancelledError as error:
             await handle.__aexit__(type(error), error, error.__traceback__)
             raise
-        plain.__exit__(None, None, None)
+        plain._raise_end()
 
     async def __aenter__(self) -> SupervisorHandle:
         """As `serve()`."""

@@ -269,13 +269,14 @@ def test_streams_end_after_the_verdict(serve):
 @pytest.mark.rule("R5.29", "R5.59")
 def test_threads_are_gone_when_shutdown_returns_but_those_inside_a_body(serve, recorder, gate):
     held = gate()
-    sup = serve(recorder)
     before = set(threading.enumerate())
+    sup = serve(recorder)
     sup.add_many([tv.TaskSpec.once(held)] * 2, names=["a", "b"])
     sup.add_many([tv.TaskSpec.once(waits)] * 20, names=[str(n) for n in range(20)])
     recorder.wait_for(lambda events: len([e for e in events if e.kind == "task_starting"]) == 22)
     verdict(sup.shutdown, grace=0.2)
-    assert len(set(threading.enumerate()) - before) == 2
+    left = [each.name for each in set(threading.enumerate()) - before]
+    assert len([name for name in left if name.startswith("taskvisor")]) == 2
 
 
 @pytest.mark.rule("R5.31", "R5.40", "R4.71")

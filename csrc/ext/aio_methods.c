@@ -64,6 +64,8 @@ PyObject *tv_py_method_watch(PyObject *self, PyObject *closed)
     const struct tv_watched target = {.supervisor = core->supervisor,
                                       .closed = PyObject_IsTrue(closed) > 0};
 
+    if (tv_py_attempt_check_wait(core->state, NULL, core->supervisor) < 0)
+        return NULL;
     return (PyObject *)tv_py_watch_new(core->state, &target);
 }
 
@@ -73,6 +75,8 @@ PyObject *tv_py_handle_watch(PyObject *self, PyObject *unused)
                                       .what = TV_WATCH_OUTCOME};
 
     (void)unused;
+    if (tv_py_attempt_check_wait(tv_py_state_of(self), target.task, NULL) < 0)
+        return NULL;
     return (PyObject *)tv_py_watch_new(tv_py_state_of(self), &target);
 }
 
@@ -86,7 +90,8 @@ static PyObject *answer(struct tv_py_state *state, struct tv_task *task, bool fi
 {
     const struct tv_watched target = {.task = task, .what = TV_WATCH_GONE};
     tv_ns grace = tv_task_grace(task);
-    struct tv_py_watch *watch = tv_py_watch_new(state, &target);
+    bool own = tv_py_attempt_check_wait(state, task, NULL) < 0;
+    struct tv_py_watch *watch = own ? NULL : tv_py_watch_new(state, &target);
     PyObject *name = watch ? tv_py_text(tv_task_name(task)) : NULL;
     PyObject *made = NULL;
 
@@ -137,6 +142,14 @@ PyObject *tv_py_method_is_closed(PyObject *self, PyObject *unused)
 
     (void)unused;
     return PyBool_FromLong(err != TV_TIMEOUT && err != TV_WAITS_FOR_ITSELF);
+}
+
+const char tv_py_raise_end_doc[] = "_raise_end($self, /)\n--\n\nRaise what run() raises now.";
+
+PyObject *tv_py_method_raise_end(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return tv_py_core_raise_end(tv_py_core_of(self)) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 const char tv_py_submit_here_doc[] =

@@ -57,6 +57,35 @@ struct tv_py_attempt *tv_py_attempt_here(struct tv_py_state *state)
     return ((struct tv_py_attempt *)found)->handle ? (struct tv_py_attempt *)found : NULL;
 }
 
+int tv_py_attempt_is_current(const struct tv_py_attempt *self)
+{
+    PyObject *current;
+    int is;
+
+    if (!self->task)
+        return 1;
+    current = PyObject_CallNoArgs(self->call.state->current_task);
+    is = current == self->task;
+    Py_XDECREF(current);
+    return current ? is : -1;
+}
+
+int tv_py_attempt_check_wait(struct tv_py_state *state, const struct tv_task *task,
+                             const struct tv_supervisor *supervisor)
+{
+    const struct tv_py_attempt *self = tv_py_attempt_here(state);
+    int is;
+
+    if (!self || (self->call.task != task && tv_task_supervisor(self->call.task) != supervisor))
+        return 0;
+    is = tv_py_attempt_is_current(self);
+    if (is > 0)
+        PyErr_SetString(PyExc_RuntimeError,
+                        "a body cannot wait for the end of its own task or supervisor; what was "
+                        "asked for goes on, and remove() and shutdown(wait=False) do not wait");
+    return is ? -1 : 0;
+}
+
 /* ---- the end ------------------------------------------------------------------------------- */
 
 void tv_py_attempt_stop_repeating(struct tv_py_attempt *self)

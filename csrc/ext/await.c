@@ -15,6 +15,8 @@ PyObject *tv_py_handle_await(PyObject *object)
     int err = 0;
 
     if (watch && !tv_task_done(self->task))
+        err = tv_py_attempt_check_wait(tv_py_state_of(object), self->task, NULL);
+    if (watch && err == 0 && !tv_task_done(self->task))
         err = tv_py_watch_begin(watch, &target);
     if (!watch || err < 0) {
         Py_XDECREF((PyObject *)watch);

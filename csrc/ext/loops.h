@@ -85,6 +85,16 @@ void tv_py_attempt_lose(struct tv_py_attempt *self);
 /* The attempt that this code belongs to, by its context; borrowed; NULL: none. */
 struct tv_py_attempt *tv_py_attempt_here(struct tv_py_state *state);
 
+/* Is this its asyncio task? Until its first step is over that is not known, and it is. -1. */
+int tv_py_attempt_is_current(const struct tv_py_attempt *self);
+
+/*
+ * RuntimeError where code of an attempt would wait for the end of its own task, `task`, or of its
+ * supervisor, `supervisor`; each may be NULL.
+ */
+int tv_py_attempt_check_wait(struct tv_py_state *state, const struct tv_task *task,
+                             const struct tv_supervisor *supervisor);
+
 /* ---- watch_type.c -------------------------------------------------------------------------- */
 
 /*

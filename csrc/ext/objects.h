@@ -326,13 +326,15 @@ PyObject *tv_py_method_run_here(PyObject *self, PyObject *specs);
 PyObject *tv_py_method_watch(PyObject *self, PyObject *closed);
 PyObject *tv_py_method_leave(PyObject *self, PyObject *task);
 PyObject *tv_py_method_is_closed(PyObject *self, PyObject *unused);
+PyObject *tv_py_method_raise_end(PyObject *self, PyObject *unused);
 PyObject *tv_py_method_add_here(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *tv_py_method_add_many_here(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *tv_py_method_submit_here(PyObject *self, PyObject *spec);
 PyObject *tv_py_method_try_submit_here(PyObject *self, PyObject *spec);
 PyObject *tv_py_method_check_here(PyObject *self, PyObject *unused);
 extern const char tv_py_serve_here_doc[], tv_py_run_here_doc[], tv_py_watch_doc[],
-    tv_py_leave_doc[], tv_py_is_closed_doc[], tv_py_submit_here_doc[], tv_py_add_here_doc[],
+    tv_py_leave_doc[], tv_py_is_closed_doc[], tv_py_raise_end_doc[], tv_py_submit_here_doc[],
+    tv_py_add_here_doc[],
     tv_py_add_many_here_doc[], tv_py_try_submit_here_doc[], tv_py_check_here_doc[];
 
 /* Of a TaskHandle and of an EventStream: _watch(). */

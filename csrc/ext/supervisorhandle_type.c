@@ -299,6 +299,7 @@ static PyMethodDef handle_methods[] = {
     {"_watch", tv_py_method_watch, METH_O, tv_py_watch_doc},
     {"_leave", tv_py_method_leave, METH_O, tv_py_leave_doc},
     {"_is_closed", tv_py_method_is_closed, METH_NOARGS, tv_py_is_closed_doc},
+    {"_raise_end", tv_py_method_raise_end, METH_NOARGS, tv_py_raise_end_doc},
     {"_check_here", tv_py_method_check_here, METH_NOARGS, tv_py_check_here_doc},
     {"_add_here", (PyCFunction)(void (*)(void))tv_py_method_add_here, METH_FASTCALL,
      tv_py_add_here_doc},

@@ -200,26 +200,12 @@ static void watch_dealloc(PyObject *object)
 
 /* ---- preferring one's token ---------------------------------------------------------------- */
 
-/* Is this the asyncio task of the attempt itself? Its task is not known before its first step. */
-static int is_of_attempt(struct tv_py_state *state, const struct tv_py_attempt *attempt)
-{
-    PyObject *current;
-    int is;
-
-    if (!attempt->task)
-        return 1;
-    current = PyObject_CallNoArgs(state->current_task);
-    is = current == attempt->task;
-    Py_XDECREF(current);
-    return current ? is : -1;
-}
-
 PyObject *tv_py_watch_token(struct tv_py_state *state, struct tv_token *token)
 {
     const struct tv_watched target = {.token = token};
     struct tv_py_watch *self = tv_py_watch_new(state, &target);
     struct tv_py_attempt *attempt = self ? tv_py_attempt_here(state) : NULL;
-    int prefers = attempt ? is_of_attempt(state, attempt) : 0;
+    int prefers = attempt ? tv_py_attempt_is_current(attempt) : 0;
 
     if (prefers < 0) {
         tv_py_watch_withdraw(self);
