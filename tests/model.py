@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from model_slots import Controller
 from model_values import IN_BODY, NEVER, Config, Error, Task, Timers
 
-CANCEL_ORDER = ("PERMIT", "READY", "BACKOFF", "PAUSED", "RUNNING", "OVERDUE")
-HOLDS_PERMIT = ("READY", *IN_BODY)
+CANCEL_ORDER = ("PERMIT", "READY", "INBOX", "BACKOFF", "PAUSED", "RUNNING", "OVERDUE")
+HOLDS_PERMIT = ("READY", "INBOX", *IN_BODY)
 UNREGISTERED = ("RESERVED", "ROOM", "QUEUED", "DECIDED")
 TELLS_ATTEMPT = {
     *("task_starting", "task_stopped", "task_failed", "timeout_hit", "backoff_scheduled"),
@@ -46,7 +46,7 @@ class Supervisor(Controller):
         self.timers = Timers()  # of tasks; that of None is the shutdown's
         self.entries = self.accepted = 0
         self.shutdown_state, self.verdict, self.grace = "OPEN", "none", 0
-        self.quiet = self.finishing = False
+        self.quiet = self.finishing = self.lost = False
         self.events: list[dict] = []
         self.acts: list[dict] = []
 
@@ -72,7 +72,10 @@ class Supervisor(Controller):
             self._follow()
 
     def _follow(self) -> None:
-        """What follows for slots, and from an empty registry."""
+        """What follows from a lost essential task, for slots, and from an empty registry."""
+        if self.lost and self.shutdown_state == "OPEN":
+            self._begin_shutdown(self.config.grace, quiet=False)
+        self.lost = False
         self._settle_slots()
         if self.live() or self.waiting():
             return
@@ -135,8 +138,8 @@ class Supervisor(Controller):
         self._cancel(task, "removed", self.now)
         return "ok", task.id
 
-    def take(self):
-        ready = self.in_state("READY")
+    def take(self, for_loop: bool = False):
+        ready = self.in_state("INBOX" if for_loop else "READY")
         if not ready:
             return "ok", None
         task = ready[0]
@@ -263,7 +266,7 @@ class Supervisor(Controller):
             self._enter(task, "STOPPING")
             self.timers.arm(task, since + task.options.grace)
             return
-        if task.state == "READY":
+        if task.state in ("READY", "INBOX"):
             self._release_permit(task)
         self._end(task, "canceled", self._timeout_text(task))
 
@@ -296,6 +299,7 @@ class Supervisor(Controller):
     def _end(self, task: Task, outcome: str, reason: str | None = None) -> None:
         self._settle(task, outcome, reason)
         self._forget(task, quietly=False)
+        self.lost = self.lost or (task.essential and outcome in ("failed", "fatal"))
 
     def _forget(self, task: Task, quietly: bool) -> None:
         if not quietly:
@@ -318,7 +322,7 @@ class Supervisor(Controller):
         limit = self.config.max_concurrent or math.inf
         for task in self.in_state("PERMIT"):
             if self.running() < limit:
-                self._enter(task, "READY")
+                self._enter(task, "INBOX" if task.on_loop else "READY")
 
     # ---- shutdown -------------------------------------------------------------------------
 
@@ -326,6 +330,7 @@ class Supervisor(Controller):
         self._emit("shutdown_requested")
         self.shutdown_state, self.grace, self.quiet = "WAITING", grace, quiet
         self.timers.arm(None, self.now + grace)
+        self._settle_slots()
         self._reject_all()
         for state in CANCEL_ORDER:
             for task in self.in_state(state):
@@ -404,6 +409,7 @@ class Supervisor(Controller):
             "tasks": [task.visible(self.timers.due(task)) for task in tasks],
             "permit": [task.id for task in self.in_state("PERMIT")],
             "ready": [task.id for task in self.in_state("READY")],
+            "inbox": [task.id for task in self.in_state("INBOX")],
             "room": [task.id for task in self.in_state("ROOM")],
             "slots": [self.slots[name].visible() for name in sorted(self.slots)],
             "now": self.now,

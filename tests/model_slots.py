@@ -146,7 +146,9 @@ class Controller:
 
     def _seek(self, slot: Slot) -> None:
         line = [task for task in self.in_state("ROOM") if task.slot is slot]
-        if slot.queue:
+        if slot.queue and self.shutdown_state != "OPEN":
+            self._unqueue(slot.queue[0], "shutting_down")
+        elif slot.queue:
             self._start(slot.queue.pop(0), from_queue=True)
         elif line and self.shutdown_state == "OPEN":
             self._decide_room(line[0])

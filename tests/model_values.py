@@ -56,6 +56,7 @@ class Config:
     subscriber_grace: int
     queue_capacity: int = 10
     max_slot_queue: int = 5
+    grace: int = 0  # of a shutdown that the loss of an essential task begins
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ class Task:
     settled: bool = False
     slot: "Slot | None" = None
     admission: str = ""
+    on_loop: bool = False
+    essential: bool = False
 
     def seed(self, seed: int, place: int) -> None:
         self.generator = mixed((seed + GAMMA) % 2**64) ^ mixed(place)

@@ -90,9 +90,11 @@ class Player:
         )
 
     def _task(self, words: list[str]) -> Task:
-        pairs = dict(word.split("=") for word in words[1:])
+        flags = [word for word in words[1:3] if "=" not in word]
+        pairs = dict(word.split("=") for word in words[1 + len(flags) :])
         options = inherit(self._options(pairs), self.defaults, int(pairs["inherits"]))
         task = Task(len(self.ids) + 1, words[0], options)
+        task.on_loop, task.essential = "loop" in flags, "essential" in flags
         self.ids[task.id] = task
         return task
 
@@ -130,7 +132,7 @@ class Player:
         return self.model.cancel_slot, (words[0], words[1] == "purge")
 
     def _take(self, words, text):
-        return self.model.take, ()
+        return self.model.take, (words == ["loop"],)
 
     def _result(self, words, text):
         id, how, *code = words

@@ -94,6 +94,16 @@ static void fini_releases_every_chunk_once_and_leaves_an_empty_array(void)
     CHECK_EQ(tv_grow_next_size(&grow), 64 * 16);
 }
 
+/* What the header promises, without the memory. */
+static void all_chunks_hold_past_4_billion_items(void)
+{
+    uint64_t capacity = 0;
+
+    for (uint32_t k = 0; k < TV_GROW_CHUNKS; k++)
+        capacity += (uint64_t)TV_GROW_FIRST << k;
+    CHECK(capacity > UINT64_C(4000000000));
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -103,6 +113,7 @@ int main(int argc, char **argv)
         TEST(chunks_begin_at_64_192_448),
         TEST(no_item_moves_when_the_array_grows),
         TEST(fini_releases_every_chunk_once_and_leaves_an_empty_array),
+        TEST(all_chunks_hold_past_4_billion_items),
     };
 
     return CHECK_RUN(tests, argc, argv);

@@ -70,6 +70,19 @@ static void an_interrupt_that_comes_before_the_wait_ends_it_and_no_other(void)
     tv_supervisor_rele(s);
 }
 
+/* The wait would not sleep any more: the interrupt is told all the same, once. */
+static void an_interrupt_at_the_very_end_is_not_lost(void)
+{
+    struct tv_supervisor *s = serve(NULL);
+
+    CHECK_EQ(tv_shutdown(s, TV_NONE, false), TV_OK);
+    CHECK_EQ(tv_wait_closed(s, TV_NEVER), TV_OK);
+    tv_interrupt(s);
+    CHECK_EQ(tv_run_wait(s), TV_INTERRUPTED);
+    CHECK_EQ(tv_run_wait(s), TV_OK);
+    tv_supervisor_rele(s);
+}
+
 static void an_interrupt_ends_one_wait(void)
 {
     struct tv_supervisor *s = serve(NULL);
@@ -190,6 +203,7 @@ int main(int argc, char **argv)
     static const struct check_test tests[] = {
         TEST(a_signal_ends_every_wait),
         TEST(an_interrupt_that_comes_before_the_wait_ends_it_and_no_other),
+        TEST(an_interrupt_at_the_very_end_is_not_lost),
         TEST(an_interrupt_ends_one_wait),
         TEST(no_interrupt_of_a_handler_is_slept_through),
         TEST(an_interrupt_ends_one_wait_of_the_thread_that_wants_it),

@@ -333,6 +333,8 @@ static void judge_settle(struct world *world, struct record *record)
                             &record->actor,
            "17 an outcome while its name is taken");
     past->settled = true;
+    world->lost |= record->actor.essential && (record->actor.outcome == TV_OUTCOME_FAILED ||
+                                               record->actor.outcome == TV_OUTCOME_FATAL);
 }
 
 static void judge_act(struct world *world, const struct tv_act *act)
@@ -393,6 +395,8 @@ void history_judge(struct world *world)
     for (uint32_t i = 0; i < fx->acts; i++)
         judge_act(world, &fx->act[i]);
     world->decided |= tv_shutdown_is_decided(&world->core);
+    SIM_EXPECT(world, !world->lost || world->closing || world->decided,
+               "23 an essential task is lost and nothing shuts down");
     slots_judged(world);
     SIM_EXPECT(world, max == 0 || world->in_flight <= max, "8 too many bodies at a time");
 }

@@ -1,8 +1,6 @@
-#include "sim.h"
+#include "words.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 /*
  * A line is words: the instant, what it is, and what that needs; options are key=value.
@@ -10,48 +8,15 @@
  *     12 add a restart=always interval=3 inherits=48 ...      12 result 1 fail boom exit=2
  *     12 reserve 0 b ...   12 commit 0   12 unreserve 2       12 result 1 none | canceled | stray
  *     12 leave name a remove   12 leave id 1 cancel           12 leave handle 1 remove
- *     12 tick   12 take   12 finish   12 drained              12 shutdown 5 [quiet]
+ *     12 tick   12 take [loop]   12 finish   12 drained       12 shutdown 5 [quiet]
  *     12 submit s replace wait a restart=always ...           12 withdraw 2
  *     12 submit s queue try a ...                             12 cancel_slot s purge | owner
+ *     12 hold 2   12 drop 2
  *
- * The text of a failure stands between two bars and may hold blanks: `result 1 fail |no luck|`.
+ * The text of a failure stands between two bars and may hold blanks: `result 1 fail |no luck|`. A
+ * task whose body runs on the loop has the word `loop` before its options, one whose failure shuts
+ * all down the word `essential`.
  */
-
-static const char *const restarts[] = {
-#define X(name, text) text,
-    TV_RESTART_KINDS(X)
-#undef X
-};
-
-static const char *const jitters[] = {
-#define X(name, text) text,
-    TV_JITTERS(X)
-#undef X
-};
-
-static const char *const admissions[] = {
-#define X(name, text) text,
-    TV_ADMISSIONS(X)
-#undef X
-};
-
-static const char *const patience[] = {"try", "wait"};
-static const char *const extents[] = {"owner", "purge"};
-static const char *const errors[] = {"none", "fail", "fatal", "canceled"};
-static const char *const targets[] = {"name", "id", "handle"};
-static const char *const styles[] = {"remove", "cancel"};
-
-static const char *const kinds[] = {
-    [TV_IN_TICK] = "tick",           [TV_IN_ADD] = "add",       [TV_IN_RESERVE] = "reserve",
-    [TV_IN_UNRESERVE] = "unreserve", [TV_IN_COMMIT] = "commit", [TV_IN_LEAVE] = "leave",
-    [TV_IN_TAKE] = "take",           [TV_IN_RESULT] = "result", [TV_IN_FINISH] = "finish",
-    [TV_IN_SHUTDOWN] = "shutdown",   [TV_IN_DRAINED] = "drained", [TV_IN_SUBMIT] = "submit",
-    [TV_IN_WITHDRAW] = "withdraw",   [TV_IN_CANCEL_SLOT] = "cancel_slot",
-};
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-/* ---- writing ------------------------------------------------------------------------------- */
 
 static void write_options(const struct tv_options *options, FILE *out)
 {
@@ -84,21 +49,41 @@ static void write_leave(const struct move *move, FILE *out)
     fprintf(out, " %s", styles[move->style]);
 }
 
-static bool brings_task(const struct move *move)
+bool move_brings_task(const struct move *move)
 {
-    return move->kind == TV_IN_ADD || move->kind == TV_IN_RESERVE || move->kind == TV_IN_SUBMIT;
+    return move->what == MOVE_INPUT && (move->kind == TV_IN_ADD || move->kind == TV_IN_RESERVE ||
+                                        move->kind == TV_IN_SUBMIT);
+}
+
+bool move_needs_task(const struct move *move)
+{
+    return move->what != MOVE_INPUT || move->kind == TV_IN_RESULT ||
+           move->kind == TV_IN_UNRESERVE || move->kind == TV_IN_WITHDRAW ||
+           (move->kind == TV_IN_LEAVE && move->target == SIM_BY_HANDLE);
+}
+
+static void write_task(const struct move *move, FILE *out)
+{
+    fprintf(out, " %s%s%s", move->name, move->on_loop ? " loop" : "",
+            move->essential ? " essential" : "");
+    write_options(&move->options, out);
 }
 
 void move_write(const struct move *move, FILE *out)
 {
+    if (move->what != MOVE_INPUT) {
+        fprintf(out, "%" PRId64 " %s %" PRIu64, move->now, looks[move->what], move->id);
+        return;
+    }
     fprintf(out, "%" PRId64 " %s", move->now, kinds[move->kind]);
     if (move->kind == TV_IN_RESERVE || move->kind == TV_IN_COMMIT)
         fprintf(out, " %" PRIu32, move->batch);
     if (move->kind == TV_IN_SUBMIT)
         fprintf(out, " %s %s %s", move->slot, admissions[move->admission], patience[move->wait]);
-    if (brings_task(move)) {
-        fprintf(out, " %s", move->name);
-        write_options(&move->options, out);
+    if (move_brings_task(move)) {
+        write_task(move, out);
+    } else if (move->kind == TV_IN_TAKE) {
+        fputs(move->on_loop ? " loop" : "", out);
     } else if (move->kind == TV_IN_CANCEL_SLOT) {
         fprintf(out, " %s %s", move->slot, extents[move->purge]);
     } else if (move->kind == TV_IN_UNRESERVE || move->kind == TV_IN_WITHDRAW) {
@@ -120,292 +105,4 @@ void config_write(const struct tv_core_config *config, FILE *out)
             config->max_concurrent, config->seed, config->subscriber_grace_ns,
             config->queue_capacity, config->max_slot_queue);
     write_options(&config->defaults, out);
-}
-
-/* ---- reading ------------------------------------------------------------------------------- */
-
-/* The next word of the line, or NULL. */
-static char *word(char **line)
-{
-    char *start = *line + strspn(*line, " \t\r\n");
-    char *end = start + strcspn(start, " \t\r\n");
-
-    if (start == end || *start == '#')
-        return NULL;
-    *line = *end ? end + 1 : end;
-    *end = '\0';
-    return start;
-}
-
-static bool number(const char *text, int64_t *value)
-{
-    char *end;
-
-    if (!text || !*text)
-        return false;
-    *value = *text == '-' ? strtoll(text, &end, 10) : (int64_t)strtoull(text, &end, 10);
-    return !*end;
-}
-
-static bool name_in(const char *const *names, size_t count, const char *text, int64_t *index)
-{
-    for (size_t i = 0; text && i < count; i++)
-        if (names[i] && strcmp(names[i], text) == 0) {
-            *index = (int64_t)i;
-            return true;
-        }
-    return false;
-}
-
-static bool read_pair(struct tv_options *options, const char *key, const char *value)
-{
-    const struct {
-        const char *key;
-        tv_ns *place;
-    } numbers[] = {
-        {"interval", &options->interval_ns}, {"timeout", &options->timeout_ns},
-        {"reset", &options->reset_after_ns}, {"grace", &options->grace_ns},
-        {"retries", &options->max_retries},  {"first", &options->backoff.first_ns},
-        {"max", &options->backoff.max_ns},
-    };
-    int64_t found = 0;
-    char *end;
-
-    for (size_t i = 0; i < COUNT(numbers); i++)
-        if (strcmp(numbers[i].key, key) == 0)
-            return number(value, numbers[i].place);
-    if (strcmp(key, "factor") == 0) {
-        options->backoff.factor = strtod(value, &end);
-        return *value && !*end;
-    }
-    if (strcmp(key, "restart") == 0 && name_in(restarts, COUNT(restarts), value, &found))
-        options->restart = (enum tv_restart_kind)found;
-    else if (strcmp(key, "jitter") == 0 && name_in(jitters, COUNT(jitters), value, &found))
-        options->backoff.jitter = (enum tv_jitter)found;
-    else if (strcmp(key, "inherits") == 0 && number(value, &found))
-        options->inherits = (uint32_t)found;
-    else
-        return false;
-    return true;
-}
-
-/* Cuts `key=value` in two; NULL: it is none. */
-static char *value_of(char *pair)
-{
-    char *equals = strchr(pair, '=');
-
-    if (equals)
-        *equals++ = '\0';
-    return equals;
-}
-
-static const char *read_options(char **line, struct tv_options *options)
-{
-    char *key;
-
-    *options = (struct tv_options){.interval_ns = TV_NONE,
-                                   .reset_after_ns = TV_NONE,
-                                   .max_retries = TV_NONE,
-                                   .backoff = {.factor = 1.0}};
-    while ((key = word(line))) {
-        char *value = value_of(key);
-
-        if (!value || !read_pair(options, key, value))
-            return "unknown option";
-    }
-    return NULL;
-}
-
-static const char *read_name(char **line, char out[SIM_NAME])
-{
-    const char *name = word(line);
-
-    if (!name || strlen(name) >= SIM_NAME)
-        return "a name of 1 to 23 bytes is missing";
-    strcpy(out, name);
-    return NULL;
-}
-
-static const char *read_task(char **line, struct move *move)
-{
-    const char *wrong = read_name(line, move->name);
-
-    return wrong ? wrong : read_options(line, &move->options);
-}
-
-static const char *read_submit(char **line, struct move *move)
-{
-    const char *wrong = read_name(line, move->slot);
-    int64_t admission, wait;
-
-    if (wrong)
-        return wrong;
-    if (!name_in(admissions, COUNT(admissions), word(line), &admission) ||
-        !name_in(patience, COUNT(patience), word(line), &wait))
-        return "submit: queue, replace or drop_if_running, then try or wait";
-    move->admission = (enum tv_admission)admission;
-    move->wait = wait == 1;
-    return read_task(line, move);
-}
-
-static const char *read_cancel_slot(char **line, struct move *move)
-{
-    const char *wrong = read_name(line, move->slot);
-    int64_t extent;
-
-    if (wrong)
-        return wrong;
-    if (!name_in(extents, COUNT(extents), word(line), &extent))
-        return "cancel_slot: owner or purge";
-    move->purge = extent == 1;
-    return NULL;
-}
-
-static const char *read_batch(char **line, struct move *move)
-{
-    int64_t batch;
-
-    if (!number(word(line), &batch) || batch < 0 || batch >= SIM_BATCHES)
-        return "the number of a batch is missing";
-    move->batch = (uint32_t)batch;
-    return NULL;
-}
-
-static const char *read_id(char **line, struct move *move)
-{
-    int64_t id;
-
-    if (!number(word(line), &id) || id < 0)
-        return "an id is missing";
-    move->id = (tv_id)id;
-    return NULL;
-}
-
-static const char *read_leave(char **line, struct move *move)
-{
-    int64_t target, style;
-    const char *wrong;
-
-    if (!name_in(targets, COUNT(targets), word(line), &target))
-        return "leave: name, id or handle";
-    move->target = (enum sim_target)target;
-    wrong = move->target == SIM_BY_NAME ? read_name(line, move->name) : read_id(line, move);
-    if (wrong)
-        return wrong;
-    if (!name_in(styles, COUNT(styles), word(line), &style))
-        return "leave: remove or cancel";
-    move->style = (enum tv_leave_style)style;
-    return NULL;
-}
-
-/* What stands between two bars. */
-static const char *read_text(char **line, struct move *move)
-{
-    char *start = strchr(*line, '|'), *end = start ? strchr(start + 1, '|') : NULL;
-
-    if (!end)
-        return "a text between two bars is missing";
-    *end = '\0';
-    move->text = start + 1;
-    *line = end + 1;
-    return NULL;
-}
-
-static const char *read_result(char **line, struct move *move)
-{
-    const char *wrong = read_id(line, move), *how = word(line);
-    int64_t error = 0, code;
-    char *exit_code;
-
-    if (wrong)
-        return wrong;
-    move->stray = how && strcmp(how, "stray") == 0;
-    if (!move->stray && !name_in(errors, COUNT(errors), how, &error))
-        return "result: none, fail, fatal, canceled or stray";
-    move->error = (enum tv_error_kind)error;
-    if (move->error == TV_ERROR_FAIL || move->error == TV_ERROR_FATAL)
-        wrong = read_text(line, move);
-    exit_code = wrong ? NULL : word(line);
-    if (!exit_code)
-        return wrong;
-    if (strncmp(exit_code, "exit=", 5) != 0 || !number(exit_code + 5, &code))
-        return "result: exit=number or nothing more";
-    move->has_exit_code = true;
-    move->exit_code = (int32_t)code;
-    return NULL;
-}
-
-static const char *read_shutdown(char **line, struct move *move)
-{
-    const char *quiet;
-
-    if (!number(word(line), &move->grace_ns))
-        return "a grace is missing";
-    quiet = word(line);
-    move->quiet = quiet && strcmp(quiet, "quiet") == 0;
-    return !quiet || move->quiet ? NULL : "shutdown: quiet or nothing more";
-}
-
-static const char *read_rest(char **line, struct move *move)
-{
-    const char *wrong = NULL;
-
-    if (move->kind == TV_IN_RESERVE || move->kind == TV_IN_COMMIT)
-        wrong = read_batch(line, move);
-    if (!wrong && (move->kind == TV_IN_ADD || move->kind == TV_IN_RESERVE))
-        return read_task(line, move);
-    if (move->kind == TV_IN_UNRESERVE || move->kind == TV_IN_WITHDRAW)
-        return read_id(line, move);
-    if (move->kind == TV_IN_SUBMIT)
-        return read_submit(line, move);
-    if (move->kind == TV_IN_CANCEL_SLOT)
-        return read_cancel_slot(line, move);
-    if (move->kind == TV_IN_LEAVE)
-        return read_leave(line, move);
-    if (move->kind == TV_IN_RESULT)
-        return read_result(line, move);
-    if (move->kind == TV_IN_SHUTDOWN)
-        return read_shutdown(line, move);
-    return wrong;
-}
-
-const char *move_read(char *line, struct move *move, bool *empty)
-{
-    const char *first = word(&line), *wrong;
-    int64_t kind;
-
-    *move = (struct move){.text = ""};
-    *empty = !first;
-    if (!first)
-        return NULL;
-    if (!number(first, &move->now) || !name_in(kinds, COUNT(kinds), word(&line), &kind))
-        return "a line begins with an instant and what it is";
-    move->kind = (enum tv_input_kind)kind;
-    wrong = read_rest(&line, move);
-    return wrong ? wrong : word(&line) ? "there is more than belongs here" : NULL;
-}
-
-const char *config_read(char *line, struct tv_core_config *config)
-{
-    const char *first = word(&line);
-    static const char *const keys[] = {"max_concurrent", "seed", "subscriber_grace",
-                                       "queue_capacity", "max_slot_queue"};
-    int64_t numbers[COUNT(keys)] = {0};
-
-    *config = (struct tv_core_config){.max_concurrent = 0};
-    if (!first || strcmp(first, "config") != 0)
-        return "the first line begins with config";
-    for (size_t i = 0; i < COUNT(keys); i++) {
-        char *key = word(&line), *value = key ? value_of(key) : NULL;
-
-        if (!value || strcmp(key, keys[i]) != 0 || !number(value, &numbers[i]))
-            return "config: max_concurrent=, seed=, subscriber_grace=, queue_capacity=, "
-                   "max_slot_queue=, then options";
-    }
-    config->max_concurrent = (uint64_t)numbers[0];
-    config->seed = (uint64_t)numbers[1];
-    config->subscriber_grace_ns = numbers[2];
-    config->queue_capacity = (uint64_t)numbers[3];
-    config->max_slot_queue = (uint64_t)numbers[4];
-    return read_options(&line, &config->defaults);
 }

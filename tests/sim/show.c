@@ -272,6 +272,7 @@ static void put_state(FILE *out, const struct world *world)
     put_tasks(out, world);
     put_ids(out, "permit", &core->in[TV_ACTOR_PERMIT]);
     put_ids(out, "ready", &core->in[TV_ACTOR_READY]);
+    put_ids(out, "inbox", &core->in[TV_ACTOR_INBOX]);
     put_ids(out, "room", &core->in[TV_ACTOR_ROOM]);
     put_slots(out, &core->controller.slots);
     fprintf(out, ", \"now\": %" PRId64 ", \"live\": %" PRIu64 ", \"running\": %" PRIu64, core->now,

@@ -3,65 +3,28 @@
  * random choices, and the host (who owns tasks, texts and memory) is played by world.c.
  *
  *     main.c      what the command line asks for
- *     chance.c    draws the next move from a seed                     -> struct move
- *     move.c      reads and writes a move as one line of text
- *     world.c     plays a move: steps the core, applies the effects as a runtime would
+ *     seeds.c     plays many seeds in a process of their own, and reports a failure, made short
+ *     shrink.c    makes a failing list of moves as short as it gets
+ *     relations.c worlds that differ in what must not matter, and have to agree
+ *     replay.c    plays a list for the comparison with the model in Python
+ *     play.c      plays moves in a world and in its mute twin, to the end
+ *     chance.c    a seed's temper, and the next move that it draws; swarm.c: which features it has
+ *     draw.c      what a drawn move is about
+ *     ending.c    the moves that bring everything to its end
+ *     move.c parse.c list.c bytes.c
+ *                 moves as lines of text, as lists, as bytes                     -> move.h
+ *     world.c     plays a move: steps the core as a runtime would
+ *     effects.c   what is done about the effects of a step: copied, hashed, applied
  *     history.c   judges the effects: the invariants that only a history can tell
  *     slots.c     the same of slots, and their records, which the host owns
  *     show.c      writes effects and visible state as JSON
- *
- * A move is an input of the core that names tasks by their ids and batches by their numbers, so
- * that the same moves can be played in two worlds, written down and replayed. Ids count up from 1
- * with every ADD, RESERVE and SUBMIT, refused ones too.
  */
 #ifndef SIM_H
 #define SIM_H
 
-#include "core/core.h"
+#include "move.h"
 
 #include <setjmp.h>
-#include <stdio.h>
-
-/* ---- moves --------------------------------------------------------------------------------- */
-
-#define SIM_NAME 24
-#define SIM_BATCHES 4
-
-enum sim_target { SIM_BY_NAME, SIM_BY_ID, SIM_BY_HANDLE };
-
-struct move {
-    enum tv_input_kind kind;
-    tv_ns now;
-    tv_id id;              /* UNRESERVE, RESULT, WITHDRAW, LEAVE by id or handle */
-    char name[SIM_NAME];   /* ADD, RESERVE, SUBMIT, LEAVE by name */
-    char slot[SIM_NAME];   /* SUBMIT, CANCEL_SLOT */
-    enum tv_admission admission; /* SUBMIT */
-    bool wait;                   /* SUBMIT */
-    bool purge;                  /* CANCEL_SLOT */
-    enum sim_target target;
-    enum tv_leave_style style;
-    struct tv_options options; /* ADD, RESERVE, SUBMIT */
-    uint32_t batch;            /* RESERVE, COMMIT */
-    enum tv_error_kind error;  /* RESULT */
-    bool stray, has_exit_code, quiet;
-    int32_t exit_code;
-    const char *text; /* RESULT: FAIL, FATAL; borrowed */
-    tv_ns grace_ns;   /* SHUTDOWN */
-};
-
-/* Writes the move as one line without its end. */
-void move_write(const struct move *move, FILE *out);
-
-/*
- * Reads a line, which it changes and of which the move borrows the text of a failure. What stands
- * behind a # is a comment. NULL: done, *empty says that there was no move in it. Else what is
- * wrong.
- */
-const char *move_read(char *line, struct move *move, bool *empty);
-
-/* The same for the core's configuration, a line that begins with `config`. */
-void config_write(const struct tv_core_config *config, FILE *out);
-const char *config_read(char *line, struct tv_core_config *config);
 
 /* ---- the world ----------------------------------------------------------------------------- */
 
@@ -124,7 +87,7 @@ struct slot_past {
 };
 
 #define SIM_SLOTS 8
-#define SIM_RECEIVER 32
+#define SIM_QUEUE 32 /* copies of events that are kept, where nothing else is said */
 
 struct world {
     struct tv_core core;
@@ -135,17 +98,20 @@ struct world {
     struct tv_list batch[SIM_BATCHES];
     struct tv_text **ledger; /* every text ever made: the ledger holds one reference of each */
     size_t texts, texts_room;
-    struct tv_event receiver[SIM_RECEIVER]; /* copies that outlive their step */
+    struct tv_event *receiver; /* a ring of copies, which outlive their step */
+    uint64_t queue;            /* how long it is; 0: nobody listens */
     uint64_t received;
     uint64_t in_flight;
-    uint64_t hash;        /* of every effect */
+    tv_ns epoch_ns;       /* what the instant 0 is in this world */
+    uint64_t hash;        /* of every effect; instants count from the epoch */
     uint64_t steps;
     const struct move *move; /* the one being played */
     tv_ns closing_ns;     /* when the shutdown was requested */
     uint64_t accepted;    /* tasks, counted here again */
-    bool closing, decided, judged;
+    bool closing, decided;
     struct slot_past slot[SIM_SLOTS];
     uint64_t slots;       /* records in the core's hands */
+    bool lost;            /* an essential task, while admission was open */
     bool refused;         /* an add, and the submission it was for is not rejected yet */
     FILE *events, *acts;  /* NULL: nobody wants to see them */
     uint64_t chunks;      /* of memory given to the core */
@@ -159,32 +125,44 @@ struct played {
     uint64_t count; /* CANCEL_SLOT */
 };
 
-/* `judged` worlds tell the history of their tasks; a mute one hears of no event and is not. */
-void world_init(struct world *world, const struct tv_core_config *config, bool judged);
+/*
+ * A receiver keeps the last `queue` events. Such a world is judged; where nobody listens (0) no
+ * event is written and there is no history to judge.
+ */
+void world_init(struct world *world, const struct tv_core_config *config, uint64_t queue);
 
 /* Checks that nothing was lost. Every body has returned, the shutdown is complete. */
 void world_fini(struct world *world);
 
-/* Plays one move: until the core has taken it. */
+/* Could a host do that now? What only a broken host does is not checked. NULL: yes. */
+const char *world_objects(const struct world *world, const struct move *move);
+
+/* Plays one move that it could do: until the core has taken it. */
 struct played world_play(struct world *world, const struct move *move);
+
+/* Instead of one that it could not do: a task that would have come counts as come and gone. */
+void world_skip(struct world *world, const struct move *move);
 
 /* Steps on at the same instant until nothing is pending any more. */
 void world_pump(struct world *world);
 
-/* Somebody begins, or stops, to look at a task. */
-void world_hold(struct world *world, tv_id id);
-void world_drop(struct world *world, tv_id id);
-
 /* The task with this id that somebody still has, or NULL. */
 struct record *world_record(const struct world *world, tv_id id);
+
+/* The core has let go of it; and freed, where nobody looks at it either. */
+void world_put_away(struct record *record);
+void world_free(struct world *world, struct record *record);
 
 static inline struct record *record_of(struct tv_actor *actor)
 {
     return TV_CONTAINER(actor, struct record, actor);
 }
 
-/* Fails unless both worlds have reached the same state: the bus decides nothing. */
-void world_compare(struct world *world, struct world *mute);
+/* Fails unless both worlds have reached the same state, each counted from its epoch. */
+void world_compare(struct world *world, const struct world *other);
+
+/* The simulator itself does not go on without memory. */
+void *sim_memory(void *old, size_t size);
 
 /* Leaves for world->door; sim_failure begins with the number of the invariant that is broken. */
 extern char sim_failure[256];
@@ -196,6 +174,18 @@ _Noreturn void sim_fail(struct world *world, const char *format, ...)
         if (!(condition))                       \
             sim_fail((world), __VA_ARGS__);     \
     } while (0)
+
+/* ---- effects ------------------------------------------------------------------------------- */
+
+/* All effects of a step, and its answer, into world->hash; then copied, shown, and acted upon. */
+void effects_hash(struct world *world, enum tv_step answer);
+void effects_apply(struct world *world);
+
+/* After that nobody looks at the effects any more: what they let go of is freed. */
+void effects_free(struct world *world);
+
+/* The receiver's copies, given up. */
+void effects_fini(struct world *world);
 
 /* ---- judging ------------------------------------------------------------------------------- */
 
@@ -231,25 +221,58 @@ void show_end(struct world *world);
 void show_event(FILE *out, const struct tv_event *event);
 void show_act(FILE *out, const struct tv_act *act);
 
-/* ---- chance -------------------------------------------------------------------------------- */
+/* ---- playing ------------------------------------------------------------------------------- */
 
-struct chance; /* one seed's temper and what it has drawn so far */
+/* A world and, where slices cannot differ, the same one with nobody to listen. */
+struct play {
+    struct world world, mute;
+    bool twin;
+    FILE *trace;         /* NULL: none. A line for each move, with what it brought */
+    FILE *journal;       /* NULL: none. The moves alone, each before it is played */
+    uint64_t moves;
+};
 
-struct chance *chance_new(uint64_t seed);
-void chance_free(struct chance *chance);
+/* Where moves come from. */
+struct source {
+    bool (*next)(void *arg, const struct world *world, struct move *move);
+    void (*played)(void *arg, const struct move *move, struct played played); /* NULL: no matter */
+    void *arg;
+};
 
-const struct tv_core_config *chance_config(const struct chance *chance);
+/* To the last move and the end of all. False: an invariant is broken; sim_failure says which. */
+bool play_source(struct play *play, const struct tv_core_config *config, struct source source);
+bool play_list(struct play *play, const struct list *list);
+bool play_seed(struct play *play, uint64_t seed);
 
-/* Has this seed a mute twin? Not where slices may differ. */
-bool chance_has_twin(const struct chance *chance);
+/* The next move that brings the world to its end; false: it is there. */
+bool ending_next(const struct world *world, struct move *move);
 
-/* The next move in `world`; false: that was the last one. */
-bool chance_next(struct chance *chance, const struct world *world, struct move *move);
+/* ---- what the command line asks for -------------------------------------------------------- */
 
-/* What the move brought. */
-void chance_played(struct chance *chance, const struct move *move, struct played played);
+/* Each returns the process's exit code: 0, or 1 where an invariant is broken, or 2. */
+int seeds_one(uint64_t seed);
+int seeds_many(uint64_t from, uint64_t count, bool hashes);
+int seeds_list(const struct list *list);
+int seeds_shrink(struct list *list);
+int relations_many(uint64_t from, uint64_t count);
+int replay_lines(FILE *in);
 
-/* Whether the task is looked at: for the caller to hold, or drop, now and then. */
-tv_id chance_look(struct chance *chance, const struct world *world, bool *hold);
+/* Prints sim_failure, of the play that has just ended with it. */
+void seeds_report(const struct world *world);
+
+/* ---- shrinking ----------------------------------------------------------------------------- */
+
+/* What a process of its own has come to. */
+struct verdict {
+    uint64_t seed; /* that was being played */
+    bool failed;
+    char failure[256]; /* as sim_failure; empty: it has crashed, or was stuck */
+};
+
+/* Runs `work` in a process of its own, where sim_failure may be set and 1 returned. */
+struct verdict shrink_apart(int (*work)(void *arg, struct verdict *shared), void *arg, bool quiet);
+
+/* Makes the list as short as it gets with the same invariant broken. How many were tried. */
+unsigned shrink(struct list *list, const struct verdict *verdict);
 
 #endif

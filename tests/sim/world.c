@@ -17,8 +17,7 @@ _Noreturn void sim_fail(struct world *world, const char *format, ...)
     longjmp(*world->door, 1);
 }
 
-/* The simulator itself does not go on without memory. */
-static void *memory(void *old, size_t size)
+void *sim_memory(void *old, size_t size)
 {
     void *grown = realloc(old, size);
 
@@ -38,7 +37,7 @@ static struct tv_text *new_text(struct world *world, const char *bytes)
 
     if (world->texts == world->texts_room) {
         world->texts_room = 2 * world->texts_room + 64;
-        world->ledger = memory(world->ledger, world->texts_room * sizeof *world->ledger);
+        world->ledger = sim_memory(world->ledger, world->texts_room * sizeof *world->ledger);
     }
     world->ledger[world->texts++] = tv_text_hold(text);
     return text;
@@ -58,22 +57,29 @@ static void settle_ledger(struct world *world)
 
 /* ---- records ------------------------------------------------------------------------------- */
 
+static void make_room(struct world *world)
+{
+    if (world->ids + 2 <= world->ids_room)
+        return;
+    world->ids_room = 2 * world->ids_room + 64;
+    world->by_id = sim_memory(world->by_id, world->ids_room * sizeof *world->by_id);
+    world->there = sim_memory(world->there, world->ids_room * sizeof *world->there);
+    world->by_id[0] = NULL;
+}
+
 static struct record *new_record(struct world *world, const struct move *move)
 {
-    struct record *record = memory(NULL, sizeof *record);
+    struct record *record = sim_memory(NULL, sizeof *record);
 
-    if (world->ids + 2 > world->ids_room) {
-        world->ids_room = 2 * world->ids_room + 64;
-        world->by_id = memory(world->by_id, world->ids_room * sizeof *world->by_id);
-        world->there = memory(world->there, world->ids_room * sizeof *world->there);
-        world->by_id[0] = NULL;
-    }
+    make_room(world);
     *record = (struct record){.options = move->options,
                               .place = world->there_count,
                               .in_line = move->kind == TV_IN_SUBMIT && move->wait};
     strcpy(record->slot, move->slot);
     record->history.terminal = TV_EVENT_TASK_REMOVED;
     tv_actor_init(&record->actor, ++world->ids, new_text(world, move->name), &record->options);
+    record->actor.on_loop = move->on_loop;
+    record->actor.essential = move->essential;
     world->by_id[world->ids] = record;
     world->there[world->there_count++] = record;
     return record;
@@ -98,17 +104,29 @@ struct record *world_record(const struct world *world, tv_id id)
     return id <= world->ids && id > 0 ? world->by_id[id] : NULL;
 }
 
-void world_hold(struct world *world, tv_id id)
+void world_put_away(struct record *record)
 {
-    world_record(world, id)->handles++;
+    record->forgotten = true;
+    record->in_line = false;
+    memset(&record->options, 0x5A, sizeof record->options);
 }
 
-void world_drop(struct world *world, tv_id id)
+/* Where the core has let go of it and nobody looks at it any more. */
+void world_free(struct world *world, struct record *record)
 {
-    struct record *record = world_record(world, id);
-
-    if (--record->handles == 0 && record->forgotten)
+    if (record->handles == 0 && record->forgotten)
         free_record(world, record);
+}
+
+static void look(struct world *world, const struct move *move)
+{
+    struct record *record = world_record(world, move->id);
+
+    if (move->what == MOVE_HOLD)
+        record->handles++;
+    else
+        record->handles--;
+    world_free(world, record);
 }
 
 /* ---- memory of the core's tables ----------------------------------------------------------- */
@@ -127,113 +145,8 @@ static void give_memory(struct world *world)
 
     SIM_EXPECT(world, size > 0, "25 memory was asked for, and none is short");
     world->chunks++;
-    SIM_EXPECT(world, !tv_core_give(&world->core, memory(NULL, size), size),
+    SIM_EXPECT(world, !tv_core_give(&world->core, sim_memory(NULL, size), size),
                "25 the memory that was short was not taken");
-}
-
-/* ---- effects ------------------------------------------------------------------------------- */
-
-static uint64_t mixed(uint64_t hash, uint64_t value)
-{
-    return tv_mix(hash ^ value) + UINT64_C(0x9e3779b97f4a7c15);
-}
-
-static uint64_t hash_of_event(uint64_t hash, const struct tv_event *event)
-{
-    const struct tv_text *text = tv_reason_text(&event->reason);
-
-    hash = mixed(hash, event->kind | (uint64_t)event->source << 8 |
-                           (uint64_t)event->reason.kind << 16);
-    hash = mixed(hash, event->id);
-    hash = mixed(hash, event->attempt);
-    hash = mixed(hash, (uint64_t)event->span_ns);
-    hash = mixed(hash, event->task ? event->task->hash : 0);
-    return mixed(hash, text ? text->hash + text->size : 0);
-}
-
-/* Which task, or which slot, an act is about. */
-static uint64_t what(const struct tv_act *act)
-{
-    return act->actor ? act->actor->id : act->slot->name->hash;
-}
-
-static void hash_step(struct world *world, enum tv_step answer)
-{
-    const struct tv_effects *fx = &world->core.fx;
-    uint64_t hash = mixed(world->hash, (uint64_t)answer);
-
-    for (uint32_t i = 0; i < fx->events && !fx->mute; i++)
-        hash = hash_of_event(hash, &fx->event[i]);
-    for (uint32_t i = 0; i < fx->acts; i++)
-        hash = mixed(mixed(hash, (uint64_t)fx->act[i].kind), what(&fx->act[i]));
-    world->hash = mixed(hash, (uint64_t)tv_core_deadline(&world->core));
-}
-
-static void let_go(const struct tv_event *event)
-{
-    tv_text_rele(event->task);
-    tv_text_rele(tv_reason_text(&event->reason));
-}
-
-/* A receiver's copy holds the texts it refers to, and lives longer than what it tells of. */
-static void receive(struct world *world, const struct tv_event *event)
-{
-    struct tv_event *copy = &world->receiver[world->received % SIM_RECEIVER];
-
-    if (world->received++ >= SIM_RECEIVER)
-        let_go(copy);
-    *copy = *event;
-    tv_text_hold(copy->task);
-    tv_text_hold(tv_reason_text(&copy->reason));
-}
-
-/* Will the core never look at the task again? A submitter that is let go has no outcome. */
-static bool is_over(const struct tv_act *act)
-{
-    return act->kind == TV_ACT_FORGET ||
-           (act->kind == TV_ACT_DECIDED && act->actor->state == TV_ACTOR_DONE &&
-            !act->actor->settled);
-}
-
-static void put_away(struct record *record)
-{
-    record->forgotten = true;
-    record->in_line = false;
-    memset(&record->options, 0x5A, sizeof record->options);
-}
-
-static void apply_act(struct world *world, const struct tv_act *act)
-{
-    if (world->acts)
-        show_act(world->acts, act);
-    if (is_over(act))
-        put_away(record_of(act->actor));
-    else if (act->kind == TV_ACT_DECIDED)
-        record_of(act->actor)->in_line = false;
-}
-
-static void apply_effects(struct world *world)
-{
-    const struct tv_effects *fx = &world->core.fx;
-
-    for (uint32_t i = 0; i < fx->events && !fx->mute; i++) {
-        receive(world, &fx->event[i]);
-        if (world->events)
-            show_event(world->events, &fx->event[i]);
-    }
-    for (uint32_t i = 0; i < fx->acts; i++)
-        apply_act(world, &fx->act[i]);
-}
-
-static void free_forgotten(struct world *world)
-{
-    const struct tv_effects *fx = &world->core.fx;
-
-    for (uint32_t i = 0; i < fx->acts; i++)
-        if (fx->act[i].kind == TV_ACT_SLOT)
-            slots_free(world, fx->act[i].slot);
-        else if (is_over(&fx->act[i]) && record_of(fx->act[i].actor)->handles == 0)
-            free_record(world, record_of(fx->act[i].actor));
 }
 
 /* ---- one step ------------------------------------------------------------------------------ */
@@ -248,12 +161,12 @@ static enum tv_step step(struct world *world, tv_ns now, struct tv_input *in)
     SIM_EXPECT(world, answer != TV_STEP_BROKEN, "0 a check of the core failed: %s",
                world->core.failure);
     SIM_EXPECT(world, world->core.now >= before, "0 time went back");
-    hash_step(world, answer);
-    if (world->judged)
+    effects_hash(world, answer);
+    if (world->queue)
         history_judge(world);
     wrong = tv_core_check(&world->core);
     SIM_EXPECT(world, !wrong, "%s", wrong);
-    apply_effects(world);
+    effects_apply(world);
     if (answer == TV_STEP_SHORT)
         give_memory(world);
     return answer;
@@ -287,7 +200,8 @@ static struct tv_input input_of(struct world *world, const struct move *move)
                           .quiet = move->quiet,
                           .admission = move->admission,
                           .wait = move->wait,
-                          .purge = move->purge};
+                          .purge = move->purge,
+                          .for_loop = move->on_loop};
 
     if (move->kind == TV_IN_ADD || move->kind == TV_IN_RESERVE || move->kind == TV_IN_SUBMIT)
         in.actor = &new_record(world, move)->actor;
@@ -321,9 +235,8 @@ static void take_withdrawal(struct world *world, struct record *record, enum tv_
 {
     if (answer != TV_STEP_OK)
         return;
-    put_away(record);
-    if (record->handles == 0)
-        free_record(world, record);
+    world_put_away(record);
+    world_free(world, record);
 }
 
 /* What the host does with the answer; the effects are applied and nothing is freed yet. */
@@ -357,24 +270,91 @@ static void take_answer(struct world *world, const struct move *move, struct tv_
     tv_text_rele(in->name);
 }
 
-struct played world_play(struct world *world, const struct move *move)
+/* Who asks this of a task has a handle of it while he asks. */
+static struct record *asked_about(struct world *world, const struct move *move)
 {
+    bool asks = move->kind == TV_IN_WITHDRAW ||
+                (move->kind == TV_IN_LEAVE && move->target == SIM_BY_HANDLE);
+
+    return asks ? world_record(world, move->id) : NULL;
+}
+
+static struct played input(struct world *world, const struct move *move)
+{
+    struct record *asked = asked_about(world, move);
     struct tv_input in = input_of(world, move);
     struct played played;
 
-    world->move = move;
+    if (asked)
+        asked->handles++;
     do {
-        played.answer = step(world, move->now, &in);
+        played.answer = step(world, world->epoch_ns + move->now, &in);
         if (played.answer == TV_STEP_AGAIN)
-            free_forgotten(world);
+            effects_free(world);
     } while (played.answer == TV_STEP_AGAIN || played.answer == TV_STEP_SHORT);
     played.id = in.actor ? in.actor->id : 0;
     played.count = in.count;
     take_answer(world, move, &in, played.answer);
-    free_forgotten(world);
-    history_answered(world, played.answer);
+    effects_free(world);
+    if (asked) {
+        asked->handles--;
+        world_free(world, asked);
+    }
+    return played;
+}
+
+struct played world_play(struct world *world, const struct move *move)
+{
+    struct played played = {.answer = TV_STEP_OK};
+
+    world->move = move;
+    if (move->what == MOVE_INPUT) {
+        played = input(world, move);
+        history_answered(world, played.answer);
+    } else {
+        look(world, move);
+    }
     world->move = NULL;
     return played;
+}
+
+/* A reserved task that nobody is about to accept. */
+static bool is_reserved(const struct world *world, const struct record *record)
+{
+    return record && record->actor.state == TV_ACTOR_RESERVED && record->batch &&
+           world->core.commit != &world->batch[record->batch - 1];
+}
+
+const char *world_objects(const struct world *world, const struct move *move)
+{
+    const struct record *record = world_record(world, move->id);
+
+    if (move->what == MOVE_INPUT && move->kind == TV_IN_SUBMIT &&
+        world->core.config.queue_capacity == 0)
+        return "there is no controller";
+    if (!move_needs_task(move))
+        return NULL;
+    if (!record)
+        return "nobody has a handle of this task";
+    if (move->what == MOVE_DROP)
+        return record->handles ? NULL : "nobody looks at this task";
+    if (move->what == MOVE_HOLD)
+        return NULL;
+    if (move->kind == TV_IN_RESULT && !record->in_flight)
+        return "no body of this task is running";
+    if (move->kind == TV_IN_UNRESERVE && !is_reserved(world, record))
+        return "this task is not reserved";
+    if (move->kind == TV_IN_WITHDRAW && !record->slot[0])
+        return "this is no submission that was taken";
+    return NULL;
+}
+
+void world_skip(struct world *world, const struct move *move)
+{
+    if (!move_brings_task(move))
+        return;
+    make_room(world);
+    world->by_id[++world->ids] = NULL;
 }
 
 void world_pump(struct world *world)
@@ -383,26 +363,26 @@ void world_pump(struct world *world)
         struct tv_input tick = {.kind = TV_IN_TICK};
 
         step(world, world->core.now, &tick);
-        free_forgotten(world);
+        effects_free(world);
     }
 }
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
-void world_init(struct world *world, const struct tv_core_config *config, bool judged)
+void world_init(struct world *world, const struct tv_core_config *config, uint64_t queue)
 {
     tv_core_init(&world->core, config);
     memset(&world->by_id, 0, sizeof *world - offsetof(struct world, by_id));
-    world->core.fx.mute = !judged;
-    world->judged = judged;
+    world->core.fx.mute = queue == 0;
+    world->queue = queue;
+    if (queue)
+        world->receiver = sim_memory(NULL, queue * sizeof *world->receiver);
     for (size_t i = 0; i < SIM_BATCHES; i++)
         tv_list_init(&world->batch[i]);
 }
 
 void world_fini(struct world *world)
 {
-    uint64_t kept = world->received < SIM_RECEIVER ? world->received : SIM_RECEIVER;
-
     slots_fini(world);
     SIM_EXPECT(world, world->core.live == 0, "4 %" PRIu64 " tasks are left", world->core.live);
     while (world->there_count > 0) {
@@ -411,8 +391,7 @@ void world_fini(struct world *world)
         SIM_EXPECT(world, record->forgotten, "17 task %" PRIu64 " never ended", record->actor.id);
         free_record(world, record);
     }
-    for (uint64_t i = 0; i < kept; i++)
-        let_go(&world->receiver[i]);
+    effects_fini(world);
     settle_ledger(world);
     released = 0;
     tv_core_fini(&world->core, release_chunk);
@@ -422,6 +401,12 @@ void world_fini(struct world *world)
     free(world->there);
 }
 
+/* The instant in the world's own time. */
+static tv_ns own(const struct world *world, tv_ns at)
+{
+    return at == TV_NEVER ? TV_NEVER : at - world->epoch_ns;
+}
+
 static bool looks_the_same(const struct world *a, const struct tv_actor *x, const struct world *b,
                            const struct tv_actor *y)
 {
@@ -429,25 +414,29 @@ static bool looks_the_same(const struct world *a, const struct tv_actor *x, cons
            x->cancelled == y->cancelled && x->cancel_reason == y->cancel_reason &&
            x->settled == y->settled && x->outcome == y->outcome && x->reason == y->reason &&
            x->delay_ns == y->delay_ns && x->timed_out == y->timed_out &&
-           tv_timers_due(&a->core.timers, &x->timer) == tv_timers_due(&b->core.timers, &y->timer);
+           own(a, tv_timers_due(&a->core.timers, &x->timer)) ==
+               own(b, tv_timers_due(&b->core.timers, &y->timer));
 }
 
-void world_compare(struct world *world, struct world *mute)
+void world_compare(struct world *world, const struct world *other)
 {
-    SIM_EXPECT(world,
-               world->core.live == mute->core.live && world->core.running == mute->core.running &&
-                   world->core.shutdown.state == mute->core.shutdown.state &&
-                   world->core.shutdown.verdict == mute->core.shutdown.verdict &&
-                   world->core.controller.waiting == mute->core.controller.waiting &&
-                   world->core.controller.slots.count == mute->core.controller.slots.count,
-               "5 a world that nobody listens to is another one");
-    SIM_EXPECT(world, world->there_count == mute->there_count,
-               "5 there are other tasks where nobody listens");
-    for (size_t i = 0; i < world->there_count; i++) {
-        struct tv_actor *actor = &world->there[i]->actor;
-        struct record *other = world_record(mute, actor->id);
+    const struct tv_core *core = &world->core, *twin = &other->core;
 
-        SIM_EXPECT(world, other && looks_the_same(world, actor, mute, &other->actor),
-                   "5 task %" PRIu64 " is in another state where nobody listens", actor->id);
+    SIM_EXPECT(world,
+               core->live == twin->live && core->running == twin->running &&
+                   core->shutdown.state == twin->shutdown.state &&
+                   core->shutdown.verdict == twin->shutdown.verdict &&
+                   core->controller.waiting == twin->controller.waiting &&
+                   core->controller.slots.count == twin->controller.slots.count &&
+                   own(world, core->now) == own(other, twin->now),
+               "5 another world has come of the same moves");
+    SIM_EXPECT(world, world->there_count == other->there_count,
+               "5 there are other tasks in another world");
+    for (size_t i = 0; i < world->there_count; i++) {
+        const struct tv_actor *actor = &world->there[i]->actor;
+        const struct record *there = world_record(other, actor->id);
+
+        SIM_EXPECT(world, there && looks_the_same(world, actor, other, &there->actor),
+                   "5 task %" PRIu64 " is in another state in another world", actor->id);
     }
 }
