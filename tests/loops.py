@@ -11,6 +11,7 @@ import functools
 import gc
 import inspect
 import logging
+import re
 import weakref
 from contextlib import asynccontextmanager, contextmanager, suppress
 
@@ -127,6 +128,12 @@ async def outcome_of(handle):
     return await answer if inspect.isawaitable(answer) else answer
 
 
+def complaints(err):
+    """What a program in development mode had to complain of; a slow machine is none of it."""
+    return [line for line in err.splitlines() if not _SLOW.fullmatch(line)]
+
+
+_SLOW = re.compile(r"Executing <.*> took [\d.]+ seconds")
 _stubborn = weakref.WeakSet()
 
 

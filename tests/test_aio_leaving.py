@@ -220,23 +220,6 @@ async def test_cancelled_shutdown_stops_waiting_and_goes_on():
     assert recorder.words()[-1] == "all_stopped_within_grace"
 
 
-@scenario
-async def test_shutdown_out_of_a_body_waits_on_the_loop_and_is_cancelled_there():
-    async def body():
-        try:
-            await handles[0].shutdown()
-        except asyncio.CancelledError:
-            ended.append("cancelled")
-            raise
-
-    handles, ended = [], []
-    async with aio.Supervisor() as sup:
-        handles.append(sup)
-        handle = sup.add(tv.TaskSpec.once(body))
-        assert (await handle.outcome()).kind == "canceled"
-    assert ended == ["cancelled"]
-
-
 # --- run -----------------------------------------------------------------------------------------
 
 

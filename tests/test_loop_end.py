@@ -187,6 +187,31 @@ def test_loop_closed_in_the_middle_of_a_shutdown_completes_it(loop, enter, recor
     assert recorder.words()[-1] == "all_stopped_within_grace"
 
 
+@pytest.mark.rule("R8.40", "R8.43")
+@pytest.mark.parametrize("ending", ["returns", "raises"])
+def test_body_that_ends_in_the_last_round_of_its_loop_has_ended_so(loop, recorder, ending):
+    async def body():
+        await asyncio.sleep(0)
+        loop.stop()  # after this round; asyncio calls the task's callbacks in the next one
+        if ending == "raises":
+            raise ValueError("down")
+
+    async def main():
+        kept.append(aio.Supervisor(subscribers=[recorder]).serve())
+        kept[0].add(tv.TaskSpec.once(body, name="a"))
+
+    kept = []
+    loop.run_until_complete(main())
+    loop.run_forever()
+    loop.close()
+    failed = "task_failed attempt=1 duration reason=execution failed: ValueError: down"
+    stopped = "task_stopped attempt=1 duration"
+    assert recorder.removed("a")[-2:] == [
+        failed if ending == "raises" else stopped,
+        "task_removed",
+    ]
+
+
 @pytest.mark.rule("R8.38", "R8.40")
 def test_supervisors_of_other_loops_go_on_when_one_loop_is_closed(loop, enter, recorder, serve):
     enter(tv.TaskSpec.once(forever))

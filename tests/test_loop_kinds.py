@@ -7,8 +7,8 @@ import time
 
 import pytest
 import uvloop
-from loops import HOUR, quiet, run, scenario, until
-from programs import run_well
+from loops import HOUR, complaints, quiet, run, scenario, until
+from programs import run as run_program
 from recorder import Recorder
 
 import taskvisor as tv
@@ -305,7 +305,7 @@ async def test_loop_goes_round_while_many_tasks_begin():
 
 @pytest.mark.rule("R8.1", "R8.8", "R8.43")
 def test_private_loop_is_made_by_the_policy_of_asyncio(strict):
-    out = run_well("""
+    ended = run_program("""
         import asyncio, warnings
         import uvloop
         import taskvisor as tv
@@ -330,4 +330,4 @@ def test_private_loop_is_made_by_the_policy_of_asyncio(strict):
                 pass
         print(handle.outcome(0).kind.value)
     """)
-    assert out == "uvloop\ncanceled\n"
+    assert (ended.out, complaints(ended.err)) == ("uvloop\ncanceled\n", [])

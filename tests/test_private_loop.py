@@ -4,11 +4,16 @@ import asyncio
 import threading
 
 import pytest
-from loops import HOUR, Stubborn, quiet
+from claims import at_once
+from loops import HOUR, Stubborn, quiet, run
+from loops import until as until_on_loop
 from recorder import Recorder
 from waiting import SOON, until
 
 import taskvisor as tv
+from taskvisor import aio
+
+COUNT = 4000
 
 
 @pytest.mark.rule("R8.1")
@@ -91,3 +96,51 @@ def test_async_generators_of_a_private_loop_are_closed_at_its_end():
         assert sup.add(tv.TaskSpec.once(body)).result(SOON) == 1
         assert closed == []
     assert len(closed) == 1
+
+
+# --- many at once --------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R8.1")
+def test_first_coroutines_of_many_threads_at_once_begin_one_loop(serve):
+    async def body():
+        return id(asyncio.get_running_loop())
+
+    with quiet():
+        for _ in range(10):
+            sup = serve()
+            adds = [lambda n=n, s=sup: s.add(tv.TaskSpec.once(body, name=str(n))) for n in range(8)]
+            assert len({handle.result(SOON) for handle in at_once(adds)}) == 1
+            sup.shutdown()
+
+
+@pytest.mark.rule("R8.1", "R8.10")
+@pytest.mark.parametrize("kind", ["aio", "private"])
+def test_thousands_of_coroutines_sleep_at_once_and_leave(kind, serve):
+    async def sleeps():
+        await asyncio.sleep(HOUR)
+
+    def fill(sup):
+        names = [str(n) for n in range(COUNT)]
+        return sup.add_many([tv.TaskSpec.once(sleeps)] * COUNT, names=names)
+
+    async def in_aio():
+        async with aio.Supervisor() as sup:
+            handles = fill(sup)
+            await until_on_loop(lambda: len(sup.snapshot()) == COUNT)
+            assert sum(map(sup.remove, handles[::2])) == COUNT // 2
+            assert {(await each.outcome()).kind for each in handles[::2]} == {"canceled"}
+            assert len(sup.snapshot()) == COUNT // 2
+        return [(await each.outcome()).kind for each in handles]
+
+    if kind == "aio":
+        kinds = run(in_aio)
+    else:
+        sup = serve()
+        handles = fill(sup)
+        until(lambda: len(sup.snapshot()) == COUNT)
+        assert sum(map(sup.remove, handles[::2])) == COUNT // 2
+        assert {each.outcome(SOON).kind for each in handles[::2]} == {"canceled"}
+        sup.shutdown()
+        kinds = [each.outcome(0).kind for each in handles]
+    assert kinds == ["canceled"] * COUNT

@@ -172,22 +172,42 @@ void tv_py_attempt_put_away(PyObject *task)
     Py_XDECREF(coroutine);
 }
 
-void tv_py_attempt_lose(struct tv_py_attempt *self)
+/* It has ended in the last round of its loop, and its callback was to come in the next. */
+static bool has_ended(PyObject *task)
 {
-    PyObject *task = self->task;
+    PyObject *answer = PyObject_CallMethod(task, "done", NULL);
+    bool ended = answer && PyObject_IsTrue(answer) > 0;
+
+    PyErr_Clear();
+    Py_XDECREF(answer);
+    return ended;
+}
+
+static void lose_running(struct tv_py_attempt *self, PyObject *task)
+{
     struct tv_task *ours = self->call.task;
     struct tv_result result = {.error = {.kind = TV_ERROR_CANCELED}};
 
-    self->task = NULL;
-    delist(self);
     Py_CLEAR(self->repeat);
     if (self->call.context)
         tv_py_context_end(&self->call);
     self->handle = NULL;
     self->loop = NULL;
     tv_py_attempt_put_away(task);
-    Py_DECREF(task);
     tv_loop_end(ours, &result);
+}
+
+void tv_py_attempt_lose(struct tv_py_attempt *self)
+{
+    PyObject *task = self->task;
+
+    self->task = NULL;
+    delist(self);
+    if (has_ended(task))
+        tv_py_attempt_finish_done(self, task);
+    else
+        lose_running(self, task);
+    Py_DECREF(task);
 }
 
 /* ---- the type ------------------------------------------------------------------------------ */

@@ -106,18 +106,19 @@ static void classify_ended(PyObject *exception, enum tv_error_kind kind, struct 
 /* False: it stands for a return of None. */
 static bool classify_exit(PyObject *exception, struct tv_error *error)
 {
-    PyObject *code = attribute(exception, "code");
+    PyObject *code = tv_py_attribute(exception, "code");
     bool is_failure = code != Py_None;
 
+    PyErr_Clear(); /* a code that cannot be had is no good one */
     error->exit_code = 1;
-    if (as_exit_code(code, &error->exit_code) && error->exit_code == 0)
+    if (code && as_exit_code(code, &error->exit_code) && error->exit_code == 0)
         is_failure = false;
     if (is_failure) {
         error->kind = TV_ERROR_FAIL;
         error->has_exit_code = true;
-        error->text = tv_py_typed_text(Py_TYPE(exception), code);
+        error->text = tv_py_typed_text(Py_TYPE(exception), code ? code : exception);
     }
-    Py_DECREF(code);
+    Py_XDECREF(code);
     return is_failure;
 }
 
