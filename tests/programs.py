@@ -10,10 +10,11 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import taskvisor
 
@@ -40,8 +41,10 @@ def command(source: str | Path, *args: str) -> list[str]:
 
 
 @contextmanager
-def running(source: str | Path, *args: str) -> Iterator[subprocess.Popen[str]]:
-    """The program while it runs, its group killed on the way out."""
+def running(
+    source: str | Path, *args: str, environment: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[subprocess.Popen[str]]:
+    """The program while it runs, its group killed on the way out; with more in its environment."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen(
         command(source, *args),
@@ -50,7 +53,7 @@ def running(source: str | Path, *args: str) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": path, **environment},
     )
     with process:
         try:

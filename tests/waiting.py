@@ -4,10 +4,14 @@ Guarantees: nothing here waits longer than SOON; what has not come by then fails
 """
 
 import os
+import sys
 import threading
 from pathlib import Path
 
 SOON = 30.0
+
+SANITIZED = "san.so" in os.environ.get("LD_PRELOAD", "")
+HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 def until(condition):
