@@ -3,7 +3,7 @@
 import pytest
 from programs import ISOLATED, run, run_well
 
-STATES = ["idle", "running", "shutting_down", "ended"]
+STATES = ["idle", "running", "coroutine", "shutting_down", "ended"]
 CALLS = [
     "add", "add_many", "remove", "cancel", "join", "list", "tasks", "snapshot", "is_alive",
     "subscribers", "events", "shutdown",
@@ -85,6 +85,84 @@ def test_body_that_forks_and_ends_in_the_child_ends_the_child(child, code):
     assert (ended.code, ended.out) == (0, f"child {code}\n1 1\n")
     last = ended.err.splitlines()[-1:]  # an error in the child is not lost in silence
     assert last == (["ValueError: in the child"] if code == 1 else [])
+
+
+FORKS = """
+    import os, sys, threading
+    import taskvisor as tv
+    forked = threading.Event()
+    ended = []
+    def forks():
+        sys.stdout.flush()
+        pid = os.fork()
+        if pid == 0:
+            {child}
+            return
+        ended.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        forked.set()
+    class Watch:
+        def on_event(self, event):
+            if {in_subscriber} and event.kind == tv.EventKind.TASK_STARTING and not ended:
+                forks()
+    first = threading.Event()
+    with tv.Supervisor(tv.SupervisorConfig(max_concurrent=1), subscribers=[Watch()]) as sup:
+        handle = sup.add(tv.TaskSpec.once(first.wait, name="first"))
+        if not {in_subscriber}:
+            handle.add_done_callback(lambda handle: forks())
+        write = lambda: print("ran", os.getpid() == parent, flush=True)
+        parent = os.getpid()
+        sup.add_many([tv.TaskSpec.once(write)] * 3, names=["a", "b", "c"])
+        first.set()
+        assert forked.wait(20)
+        assert sup.join(20)
+    print("child", *ended)
+"""
+
+
+@pytest.mark.rule("R5.58")
+@pytest.mark.parametrize("where", ["subscriber", "callback"])
+@pytest.mark.parametrize(
+    ("child", "code"), [("pass", 0), ("raise ValueError('in the child')", 1), ("os._exit(9)", 9)]
+)
+def test_subscriber_or_callback_that_forks_and_ends_in_the_child_ends_the_child(where, child, code):
+    # Whoever goes on there would run tasks of the parent a second time.
+    ended = run(FORKS.format(child=child, in_subscriber=where == "subscriber"))
+    assert ended.code == 0, ended.err
+    assert sorted(ended.out.splitlines()) == [f"child {code}", *["ran True"] * 3]
+    assert ("ValueError: in the child" in ended.err) is (code == 1)
+
+
+def test_callback_that_forks_is_the_callers_own_where_it_is_called_at_once():
+    out = run_well("""
+        import os, sys
+        import taskvisor as tv
+        pids = []
+        with tv.Supervisor() as sup:
+            handle = sup.add(tv.TaskSpec.once(dict))
+            handle.outcome(20)
+            handle.add_done_callback(lambda handle: pids.append(os.fork()))
+            if pids[0] == 0:
+                os._exit(7)
+            print(os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1]))
+    """)
+    assert out == "7\n"
+
+
+def test_matrix_sees_a_fork_that_the_runtime_is_not_told_of():
+    # A planted fault: without the handler the child takes the old supervisor for its own.
+    out = run_well("""
+        import os
+        os.register_at_fork = lambda **hooks: None
+        import taskvisor as tv
+        with tv.Supervisor() as sup:
+            sup.add(tv.TaskSpec.once(dict)).outcome(20)
+            pid = os.fork()
+            if pid == 0:
+                print(sup.list(), flush=True)
+                os._exit(0)
+            os.waitpid(pid, 0)
+    """)
+    assert out == "[]\n"
 
 
 def test_multiprocessing_by_fork_works_beside_a_running_supervisor():

@@ -4,11 +4,16 @@
  */
 #include "ext/objects.h"
 
-static void run_callback(struct tv_py_state *state, struct tv_py_handle *self, PyObject *fn)
+/* A thread of ours is nobody's in a child that the callback has forked; a caller's goes on there. */
+static void run_callback(struct tv_py_state *state, struct tv_py_handle *self, PyObject *fn,
+                         bool is_ours)
 {
+    unsigned generation = tv_generation();
     PyObject *none = PyObject_CallOneArg(fn, (PyObject *)self);
     PyObject *exception = none ? NULL : tv_py_take_exception();
 
+    if (is_ours && tv_forked_since(generation))
+        tv_py_end_child(state, exception);
     Py_XDECREF(none);
     if (!exception)
         return;
@@ -21,7 +26,8 @@ static void run_callback(struct tv_py_state *state, struct tv_py_handle *self, P
     Py_DECREF(exception);
 }
 
-void tv_py_handle_run_callbacks(struct tv_py_state *state, struct tv_py_handle *self)
+void tv_py_handle_run_callbacks(struct tv_py_state *state, struct tv_py_handle *self,
+                                bool is_ours)
 {
     PyObject *callbacks;
 
@@ -32,7 +38,7 @@ void tv_py_handle_run_callbacks(struct tv_py_state *state, struct tv_py_handle *
     if (!callbacks)
         return;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(callbacks); i++)
-        run_callback(state, self, PyList_GET_ITEM(callbacks, i));
+        run_callback(state, self, PyList_GET_ITEM(callbacks, i), is_ours);
     Py_DECREF(callbacks);
 }
 
@@ -59,6 +65,6 @@ PyObject *tv_py_handle_add_done_callback(PyObject *self, PyObject *fn)
         return NULL;
     /* False: the runtime may have been here before the append, so what is there is for us. */
     if (!tv_task_notify(handle->task))
-        tv_py_handle_run_callbacks(tv_py_state_of(self), handle);
+        tv_py_handle_run_callbacks(tv_py_state_of(self), handle, false);
     Py_RETURN_NONE;
 }

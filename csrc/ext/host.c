@@ -135,7 +135,7 @@ static void settled(void *arg, struct tv_task *task)
         core->essential = Py_NewRef((PyObject *)handle);
     if (core->subscriber_count == 0 && ended_badly(task))
         log_failure(core, handle);
-    tv_py_handle_run_callbacks(core->state, handle);
+    tv_py_handle_run_callbacks(core->state, handle, true);
 }
 
 /* The task may be over before add() has told the handle of it. */

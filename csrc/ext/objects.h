@@ -232,8 +232,9 @@ void tv_py_handle_show(struct tv_py_handle *self, struct tv_task *task);
 /* The TaskOutcome of a task that is done. */
 PyObject *tv_py_handle_outcome(struct tv_py_handle *self);
 
-/* callbacks.c. Calls the done callbacks. */
-void tv_py_handle_run_callbacks(struct tv_py_state *state, struct tv_py_handle *self);
+/* callbacks.c. Calls the done callbacks; on a thread of the runtime? */
+void tv_py_handle_run_callbacks(struct tv_py_state *state, struct tv_py_handle *self,
+                                bool is_ours);
 
 PyObject *tv_py_handle_add_done_callback(PyObject *self, PyObject *fn);
 

@@ -6,7 +6,7 @@
  * read then, once. The method is looked up for each event, as any call of Python's does, so an
  * observer may exchange it.
  */
-#include "ext/ext.h"
+#include "ext/objects.h"
 
 #define DEFAULT_CAPACITY 1024
 
@@ -18,16 +18,19 @@ static struct tv_text *deliver(void *arg, const struct tv_event *event)
     struct tv_py_subscriber *self = arg;
     PyObject *object = tv_py_event_new(self->state, event);
     PyObject *args[] = {self->object, object};
-    PyObject *answer = NULL, *error;
+    PyObject *answer = NULL, *error = NULL;
     struct tv_text *reason = NULL;
+    unsigned generation = tv_generation();
 
     if (object)
         answer = PyObject_VectorcallMethod(self->method, args, 2, NULL);
-    if (!answer) {
+    if (!answer)
         error = tv_py_take_exception();
+    if (tv_forked_since(generation))
+        tv_py_end_child(self->state, error);
+    if (error)
         reason = tv_py_exception_text(error);
-        Py_DECREF(error);
-    }
+    Py_XDECREF(error);
     Py_XDECREF(answer);
     Py_XDECREF(object);
     return reason;

@@ -1,10 +1,13 @@
 """`fork_state.py STATE CHILD`: forks with a supervisor in STATE; the child does CHILD.
 
-States: idle, running, shutting_down, ended. What the child does: exit (returns from the script),
-os_exit, exec, own (runs a supervisor of its own), calls (prints how each call of the old one ends),
-drop. The parent prints the child's exit code, and then shows that its own supervisor works.
+States: idle, running, coroutine, shutting_down, ended. What the child does: exit (returns from the
+script), os_exit, exec, own (runs a supervisor of its own), calls (prints how each call of the old
+one ends), drop. The parent prints the child's exit code, and then shows that its own supervisor
+works.
 """
 
+import asyncio
+import concurrent.futures.thread  # noqa: F401  # its import during a fork would break that
 import gc
 import os
 import sys
@@ -31,6 +34,11 @@ def holds() -> None:
     release.wait(20)
 
 
+async def awaits() -> None:
+    started.set()
+    await asyncio.to_thread(release.wait, 20)
+
+
 def adds_up(ctx: tv.TaskContext) -> int:
     return ctx.attempt + 41
 
@@ -41,7 +49,8 @@ def enter(state: str) -> tuple[tv.SupervisorHandle, tv.TaskHandle]:
         handle = supervisor.add(tv.TaskSpec.once(adds_up))
         handle.outcome(20)
         return supervisor, handle
-    handle = supervisor.add(tv.TaskSpec.once(holds))
+    body = awaits if state == "coroutine" else holds
+    handle = supervisor.add(tv.TaskSpec.once(body))
     assert started.wait(20)
     if state == "shutting_down":
         supervisor.shutdown(wait=False)
@@ -107,7 +116,8 @@ def main(state: str, what: str) -> None:
     print("child", os.waitstatus_to_exitcode(status))
     release.set()
     supervisor, handle = held
-    assert handle.outcome(20).kind in {"completed", "canceled"}
+    outcome = handle.outcome(20)
+    assert outcome.kind in {"completed", "canceled"}, outcome
     supervisor.shutdown()
     print("parent", supervisor.list())
 
