@@ -43,6 +43,7 @@ def test_planted_leak_is_seen(fault):
         sys.path.insert(0, {str(ISOLATED)!r})
         import measure
         import taskvisor as tv
+        measure.PATIENCE = 0.5
         kept = []
         def work():
             {PLANTED[fault]}

@@ -4,7 +4,7 @@
  */
 #include "ext/objects.h"
 
-/* A thread of ours is nobody's in a child that the callback has forked; a caller's goes on there. */
+/* In a child that the callback has forked a thread of ours is nobody's; a caller's goes on. */
 static void run_callback(struct tv_py_state *state, struct tv_py_handle *self, PyObject *fn,
                          bool is_ours)
 {

@@ -155,8 +155,9 @@ int tv_py_controller(PyObject *object, struct tv_config *config)
 }
 
 /*
- * What threading.stack_size() says; else room for all the recursion that Python allows in C, which
- * is 1.8 MiB on 3.13 (comparing nested lists) and 0.8 MiB on 3.11.
+ * What threading.stack_size() says; else what Python's own threads get on most systems, which its
+ * limits of recursion are made for (a key function that sorts takes more than 4 MiB on 3.13). It
+ * is address space; memory is taken as it is used.
  */
 static size_t stack_size(void)
 {
@@ -164,7 +165,7 @@ static size_t stack_size(void)
 
     if (set > 0)
         return set;
-    return PY_VERSION_HEX >= 0x030C0000 ? (size_t)4 << 20 : (size_t)1 << 20;
+    return (size_t)8 << 20;
 }
 
 int tv_py_config(struct tv_py_state *state, PyObject *object, struct tv_config *config)

@@ -40,8 +40,10 @@ static struct tv_text *unique_name(const struct tv_supervisor *supervisor, struc
     size_t size = (size_t)name->size + 24;
     char *numbered = malloc(size);
 
-    if (!numbered)
+    if (!numbered) {
+        tv_text_rele(made);
         return NULL;
+    }
     memcpy(numbered, name->bytes, name->size);
     for (unsigned n = 2; made && is_taken(supervisor, made); n++) {
         int digits = snprintf(numbered + name->size, size - name->size, "#%u", n);

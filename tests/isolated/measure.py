@@ -66,6 +66,18 @@ def counts(types: tuple[type, ...]) -> dict[str, int]:
     return found
 
 
+def wait_for_counts(before: dict[str, int], types: tuple[type, ...]) -> list[str]:
+    """What has not come back: a thread may be about to let go of its last task."""
+    pause = threading.Event()
+    for _ in range(int(PATIENCE * 10) + 1):
+        after = counts(types)
+        left = [f"{name}: {before[name]} -> {n}" for name, n in after.items() if n > before[name]]
+        if not left:
+            break
+        pause.wait(0.1)
+    return left
+
+
 def mapping_count() -> int:
     """Mapped pieces of memory; the stack of a thread that nobody joined is two of them."""
     with open("/proc/self/maps") as maps:
@@ -81,13 +93,12 @@ def check(work: Callable[[], object], *types: type) -> None:
     for _ in range(ROUNDS):
         work()
     wait_for_threads(before["threads"])
-    after = counts(types)
+    left = wait_for_counts(before, types)
     grown = {
         "blocks": (sys.getallocatedblocks() - blocks, ROUNDS // 2),
         "heap bytes": (heap_bytes() - heap, ROUNDS * 16),
         "mappings": (mapping_count() - mappings, ROUNDS // 4),
     }
-    left = [f"{name}: {before[name]} -> {n}" for name, n in after.items() if n > before[name]]
     left += [f"{name}: {n:+}" for name, (n, limit) in grown.items() if n > limit]
     if left:
         sys.exit("left behind: " + ", ".join(left))
