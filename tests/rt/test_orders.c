@@ -348,6 +348,8 @@ static void a_host_is_told_that_all_is_closed_when_the_loop_s_last_body_has_ende
     CHECK_EQ(atomic_load(&host.closed), 0);
     end_attached(&host, tasks[1]);
     EVENTUALLY(atomic_load(&host.closed) == 1);
+    EVENTUALLY(threads_named("taskvisor") == 0); /* who told it has handed itself in, late */
+    tv_reap();
     finish(tasks[0], TV_OUTCOME_ABANDONED);
     finish(tasks[1], TV_OUTCOME_ABANDONED);
     host_fini(&host);
