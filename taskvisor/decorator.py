@@ -26,6 +26,8 @@ __all__ = ["collect", "task"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+_MARK = "__taskspec__"
+
 
 @overload
 def task(fn: _F, /) -> _F: ...
@@ -49,7 +51,7 @@ def task(
     def decorate(body: _F) -> _F:
         spec = TaskSpec(body, **options)
         try:
-            body.__taskspec__ = spec  # type: ignore[attr-defined]
+            setattr(body, _MARK, spec)
         except AttributeError:
             raise TypeError(f"{body!r} takes no attributes; decorate a function") from None
         return body
@@ -64,7 +66,7 @@ def collect(module: ModuleType) -> list[TaskSpec[Any]]:
     """
     found: list[TaskSpec[Any]] = []
     for value in vars(module).values():
-        spec = getattr(value, "__taskspec__", None)
+        spec = getattr(value, _MARK, None)
         own = getattr(value, "__module__", None) == module.__name__
         if isinstance(spec, TaskSpec) and own and not isinstance(value, type):
             found.append(spec)
