@@ -73,6 +73,7 @@ struct tv_stream;
 struct tv_token;
 struct tv_loop;
 struct tv_watch;
+struct tv_clock;
 
 /* Monotonic time; and wall-clock time since the epoch. Never block. */
 tv_ns tv_now(void);
@@ -155,6 +156,7 @@ struct tv_config {
     uint64_t max_slot_queue;     /* of one slot, for QUEUE */
     uint64_t seed;
     size_t stack_size;           /* of a worker; 0: 1 MiB */
+    struct tv_clock *clock;      /* held by the supervisor; NULL: the system's */
 };
 
 #define TV_CONFIG_DEFAULT                                                            \
@@ -164,6 +166,7 @@ struct tv_config {
 /*
  * Starts no thread. `host` (NULL: none) lives as long as the process; `host_arg` is borrowed until
  * host->closed, after which only detach and thread_end come with it, and do not look at it.
+ * SHUTTING_DOWN, NO_MEMORY; FORKED: the clock is the parent's.
  */
 enum tv_err tv_supervisor_new(const struct tv_config *config, const struct tv_host *host,
                               void *host_arg, struct tv_supervisor **supervisor);
@@ -568,6 +571,58 @@ void *tv_watch_end(struct tv_watch *watch);
 
 /* It is not wanted any more; it has not been ended. On the loop's thread, or once it is closed. */
 void tv_watch_withdraw(struct tv_watch *watch);
+
+/* ---- manual clocks, for tests -------------------------------------------------------------- */
+
+/*
+ * A clock that stands still until it is set forward, and begins at 0. All that a supervisor which
+ * is made with it decides goes by it: timeouts of attempts, delays and intervals, graces, when a
+ * run was long. Callers that wait do so by tv_now(), and events bear wall-clock time. At the end of
+ * the process it is released, so that nothing waits for it in vain. NULL: no memory.
+ */
+struct tv_clock *tv_clock_new(void);
+struct tv_clock *tv_clock_hold(struct tv_clock *clock);
+void tv_clock_rele(struct tv_clock *clock);
+
+/* How far it has come. Never blocks, takes no lock. */
+tv_ns tv_clock_now(const struct tv_clock *clock);
+
+/*
+ * Sets it forward by `ns`, in one step: what falls due until then happens before this returns, a
+ * supervisor at a time and in each by (deadline, arming), and after that alarms, all of it at the
+ * new time. Bodies that start by that, start on their own threads. Call attached. Never blocks.
+ * FORKED; NO_MEMORY: it stands where it was.
+ */
+enum tv_err tv_clock_advance(struct tv_clock *clock, tv_ns ns);
+
+/* *at: when next something falls due, which may be now; TV_NEVER: nothing. FORKED, NO_MEMORY. */
+enum tv_err tv_clock_next(struct tv_clock *clock, tv_ns *at);
+
+/*
+ * From now on it goes as tv_now() does, for what is left to end. A supervisor sees it when it is
+ * stepped next, which an advance by 0 does; alarms are left to their parents.
+ */
+void tv_clock_release(struct tv_clock *clock);
+
+/* Was it made by the parent of this process? */
+bool tv_clock_is_forked(const struct tv_clock *clock);
+
+/* The clock of a supervisor, borrowed; NULL: the system's. */
+struct tv_clock *tv_clock_of(const struct tv_supervisor *supervisor);
+
+/*
+ * A wait of a body that the clock ends: a token below `parent`, cancelled `delay_ns` from now, or
+ * with its parent. FORKED, NO_MEMORY. Its token is borrowed until tv_alarm_free, which may be
+ * called before and after the alarm.
+ */
+struct tv_alarm;
+enum tv_err tv_alarm_new(struct tv_clock *clock, struct tv_token *parent, tv_ns delay_ns,
+                         struct tv_alarm **alarm);
+struct tv_token *tv_alarm_token(const struct tv_alarm *alarm);
+void tv_alarm_free(struct tv_alarm *alarm);
+
+/* How many alarms are set. */
+size_t tv_clock_asleep(struct tv_clock *clock);
 
 /* ---- the process --------------------------------------------------------------------------- */
 

@@ -178,11 +178,11 @@ async def wait_cancelled(ctx: TaskContext, timeout: Seconds | None) -> bool:
 
 
 async def _token(ctx: TaskContext, limit: float | None) -> None:
-    watch = ctx._watch()
+    watch = ctx._watch(limit)
     if ctx.cancelled:
         watch.withdraw()
     else:
-        await told(watch, limit)
+        await told(watch, None if watch.timed else limit)
 
 
 async def asleep(ctx: TaskContext, duration: Seconds) -> None:

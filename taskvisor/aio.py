@@ -328,8 +328,17 @@ class Supervisor:
         controller: ControllerConfig | None = None,
     ) -> None:
         """Take what `taskvisor.Supervisor` takes. Starts no thread and needs no loop yet."""
-        self._plain = supervisor.Supervisor(config, subscribers=subscribers, controller=controller)
+        self._take(supervisor.Supervisor(config, subscribers=subscribers, controller=controller))
+
+    def _take(self, plain: supervisor.Supervisor) -> None:
+        self._plain = plain
         self._served: SupervisorHandle | None = None
+
+    @classmethod
+    def _over(cls, plain: supervisor.Supervisor) -> Self:
+        self = cls.__new__(cls)
+        self._take(plain)
+        return self
 
     def serve(self) -> SupervisorHandle:
         """Start running, on the running loop, and return the handle that takes tasks.

@@ -23,7 +23,7 @@ from recorder import Recorder
 from waiting import system_threads
 
 import taskvisor as tv
-from taskvisor import aio
+from taskvisor import aio, pytest_plugin
 
 LIMIT = 120.0
 PATIENCE = 30.0
@@ -32,7 +32,9 @@ _stderr = pytest.StashKey[int]()
 
 
 def pytest_configure(config):
-    """Keeps the real stderr for the dump of a test that hangs."""
+    """Has our own plugin, installed or not; keeps the real stderr to dump a test that hangs."""
+    if not config.pluginmanager.has_plugin("taskvisor"):
+        config.pluginmanager.register(pytest_plugin, "taskvisor")
     config.stash[_stderr] = os.dup(2)
     config.addinivalue_line("markers", "kinds(*names): of body and supervisor it is run with")
 
@@ -102,24 +104,30 @@ def of_kind(request, caplog):
 
 @pytest.fixture
 def serve(of_kind):
-    """serve(*subscribers, controller=None, **config): the handle of a served Supervisor.
+    """serve(*subscribers, controller=None, clock=None, **config): the handle of a Supervisor.
 
-    Or, as far as the test is marked so, something like it of another kind. All are shut down at
-    the end.
+    It is served, on a ManualClock if one is given. As far as the test is marked so, it is something
+    like it of another kind. All are shut down at the end.
     """
-    served, loops = [], []
+    served, loops, clocks = [], [], []
 
-    def start(*subscribers, controller=None, **config):
+    def start(*subscribers, controller=None, clock=None, **config):
         config = tv.SupervisorConfig(**config)
+        options = dict(subscribers=subscribers, controller=controller)
+        clocks.extend([clock] if clock else [])
         if of_kind.is_aio:
             loops[:] = loops or [Loop()]
-            handle = Served(loops[0], config, subscribers=subscribers, controller=controller)
+            make = clock.aio_supervisor if clock else aio.Supervisor
+            handle = Served(loops[0], make(config, **options))
         else:
-            handle = tv.Supervisor(config, subscribers=subscribers, controller=controller).serve()
+            make = clock.supervisor if clock else tv.Supervisor
+            handle = make(config, **options).serve()
         served.append(handle)
         return Supervised(of_kind, handle) if of_kind.make else handle
 
     yield start
+    for clock in clocks:
+        clock._release()
     for handle in reversed(served):
         with suppress(tv.GraceExceeded):  # the threads that it leaves are what is looked at
             handle.shutdown(grace=PATIENCE / 2)

@@ -13,8 +13,6 @@ import inspect
 import threading
 from concurrent.futures import Future, wait
 
-from taskvisor import aio
-
 
 class Loop:
     """A loop that runs in a thread."""
@@ -152,8 +150,8 @@ class Stream(_Seen):
 class Served(_Seen):
     """An aio.SupervisorHandle, entered on its loop."""
 
-    def __init__(self, loop, *args, **kwargs):
-        super().__init__(loop, loop.call(lambda: aio.Supervisor(*args, **kwargs).serve()))
+    def __init__(self, loop, supervisor):
+        super().__init__(loop, loop.call(supervisor.serve))
 
     @property
     def left_by(self):

@@ -104,4 +104,4 @@ async def test_supervisor_that_is_dropped_on_its_loop_cancels_its_bodies():
         gc.collect()
     with pytest.raises(tv.OutcomeError):
         await handle
-    await until(lambda: recorder.word("a")[-1] == "task_removed")
+    await until(lambda: recorder.words("a")[-1] == "task_removed")

@@ -43,6 +43,8 @@ LAYERS = [
     {"supervisor"},
     {"aio"},
     {"__init__"},
+    {"testing"},
+    {"pytest_plugin"},
     # What the library does not know of: observers for others, the command line.
     {"ext", "ext._meter"},
     {"ext.otel", "ext.prometheus"},

@@ -42,7 +42,7 @@ def first_delays(serve, recorder, backoff, tasks, **config):
     names = [f"t{n}" for n in range(tasks)]
     sup.add_many([spec.replace(fn=always)] * tasks, names=names)
     scheduled = "backoff_scheduled"
-    recorder.wait_for(lambda events: sum(e.kind == scheduled for e in events) == tasks)
+    recorder.wait_for(scheduled, count=tasks)
     delays = {e.task: e.delay_ms for e in recorder.events if e.kind == scheduled}
     return [delays[name] for name in names]
 

@@ -137,7 +137,7 @@ async def test_task_that_sleeps_by_its_context_stops_cleanly(kind):
         await until(lambda: sleeps)
         sup.remove(handle)
         assert (await outcome_of(handle)).kind == "canceled"
-    assert recorder.word("a")[-2:] == ["task_stopped attempt=1 duration", "task_removed"]
+    assert recorder.words("a")[-2:] == ["task_stopped attempt=1 duration", "task_removed"]
 
 
 @both

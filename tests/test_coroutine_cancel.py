@@ -80,7 +80,7 @@ async def test_body_that_goes_on_past_its_grace_is_abandoned_and_its_name_freed_
         body.let_go()
         await until(lambda: sup.list() == [])
         assert outcome == await outcome_of(handle)
-    assert recorder.word("stuck")[-3:] == [
+    assert recorder.words("stuck")[-3:] == [
         "grace_exceeded attempt=1",
         "task_stopped attempt=1 duration",
         "task_removed",
@@ -142,7 +142,7 @@ async def test_timeout_cancels_again_and_again_until_the_body_ends(kind):
         await asyncio.sleep(0.02)
     assert (outcome.kind, outcome.reason) == ("failed", "timed out after 10ms")
     assert (outcome.value, body.cancels) == ("through", 6)
-    assert recorder.word("late")[3:5] == [
+    assert recorder.words("late")[3:5] == [
         "timeout_hit attempt=1 timeout_ms=10",
         "task_failed attempt=1 duration reason=timed out after 10ms",
     ]
@@ -235,7 +235,7 @@ async def test_cancelled_before_its_first_step_a_body_runs_no_line(kind):
         await until(lambda: handles)
         assert (await outcome_of(handles[0][0])).kind == "canceled"
     assert (ran, handles[0][1]) == (["first"], True)
-    assert "task_failed" not in recorder.word("other")
+    assert "task_failed" not in recorder.words("other")
 
 
 @both
@@ -282,4 +282,4 @@ async def test_cancelled_error_after_a_cancel_is_a_clean_stop(kind):
         await until(lambda: sup.is_alive(handle))
         sup.remove(handle)
         assert (await outcome_of(handle)).kind == "canceled"
-    assert recorder.word("a")[-2:] == ["task_stopped attempt=1 duration", "task_removed"]
+    assert recorder.words("a")[-2:] == ["task_stopped attempt=1 duration", "task_removed"]

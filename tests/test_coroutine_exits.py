@@ -68,7 +68,7 @@ def test_what_leaves_the_callers_loop_is_recorded_and_leaves_it_as_asyncio_has_i
     handles = []
     with pytest.raises(KeyboardInterrupt if body is interrupts else SystemExit):
         run(main)
-    words = recorder.word("a")
+    words = recorder.words("a")
     assert words[3].startswith("task_failed" if body is interrupts else "task_stopped")
     assert [handle.done() for handle in handles] == [True, True]
     assert recorder.words()[-1] == "all_stopped_within_grace"

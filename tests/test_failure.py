@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from kinds import every_kind, plain_bodies, sleep, wait
+from waiting import until
 
 import taskvisor as tv
 
@@ -318,15 +319,18 @@ def test_failure_that_ran_at_least_reset_after_forgets_those_before_it(serve):
 
 
 @pytest.mark.rule("R1.3", "R1.9")
-def test_reset_after_counts_from_the_start_of_the_attempt(serve):
-    calls = iter(range(4))
-
+def test_reset_after_counts_from_the_start_of_the_attempt(serve, clock):
     async def body(ctx):
-        await sleep(ctx, 0.03)
-        if next(calls) < 3:
+        await sleep(ctx, 60)
+        if ctx.attempt < 4:
             raise tv.Fail("x")
 
-    outcome = outcome_of(serve, body, restart="on_failure", max_retries=1, reset_after=0.02)
+    spec = tv.TaskSpec(body, backoff=tv.BackoffPolicy.constant(0), max_retries=1, reset_after=60)
+    handle = serve(clock=clock).add(spec)
+    for _ in range(4):
+        until(lambda: clock.sleeping)
+        assert clock.advance_to_next() == 60
+    outcome = handle.outcome(timeout=30)
     assert (outcome.kind, outcome.attempts) == ("completed", 4)
 
 

@@ -5,7 +5,6 @@ import threading
 
 import pytest
 from kinds import every_kind, plain_bodies, wait
-from recorder import lines
 from waiting import SOON, in_thread
 
 import taskvisor as tv
@@ -173,7 +172,7 @@ def test_later_grace_shortens_for_all(serve, recorder, gate):
     sup.add(tv.TaskSpec.once(held))
     held.wait_inside()
     first = in_thread(sup.shutdown, grace=100_000)
-    recorder.wait_for(lambda events: "shutdown_requested" in lines(events))
+    recorder.wait_for("shutdown_requested")
     assert verdict(sup.shutdown, grace=0.05).grace == 0.05
     assert first().grace == 0.05
 

@@ -217,7 +217,7 @@ def test_subscriber_that_takes_its_own_method_away_is_told_of_as_raising(serve, 
 
     sup = serve(Hostile(), recorder)
     assert sup.add(tv.TaskSpec.once(dict)).result(SOON) == {}
-    recorder.wait_for(
+    recorder.wait(
         lambda events: any(event.kind == tv.EventKind.SUBSCRIBER_PANICKED for event in events)
     )
     assert sup.add(tv.TaskSpec.once(dict)).result(SOON) == {}

@@ -86,7 +86,7 @@ def test_name_that_is_taken_is_refused_with_two_events(serve, recorder):
         sup.add(tv.TaskSpec(fails, name="a"))
     recorder.wait_line("a", "task_added reason")
     assert no.value.name == "a"
-    assert recorder.word("a") == [
+    assert recorder.words("a") == [
         *ADDED,
         "task_starting attempt=1",
         "task_add_requested",
@@ -366,7 +366,7 @@ def test_add_after_admission_closed_is_refused_without_an_event(serve, recorder,
     sup.add(tv.TaskSpec(held, name="a"))
     held.wait_inside()
     sup.shutdown(wait=False)
-    recorder.wait_for(lambda events: any(e.kind == "shutdown_requested" for e in events))
+    recorder.wait_for("shutdown_requested")
     for add in (
         lambda: sup.add(tv.TaskSpec(int, name="b")),
         lambda: sup.add(tv.TaskSpec(int, name="a")),

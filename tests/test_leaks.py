@@ -7,6 +7,7 @@ from waiting import SANITIZED
 TYPES = [
     "supervisor", "supervisor_handle", "task_spec", "task_handle", "task_context",
     "cancellation_token", "subscribe", "event", "event_stream", "loop", "attempt", "watch", "slots",
+    "clock",
 ]  # fmt: skip
 
 

@@ -161,17 +161,16 @@ def test_always_without_interval_goes_behind_every_other_ready_attempt(serve, re
 
 
 @pytest.mark.rule("R1.44")
-def test_interval_runs_from_the_end_of_a_body_to_the_next_start(serve, recorder, gate):
-    sup, held = serve(recorder), gate()
-    sup.add(tv.TaskSpec.periodic(held, 0.05, name="a"))
+def test_interval_runs_from_the_end_of_a_body_to_the_next_start(serve, recorder, clock, gate):
+    sup, held = serve(recorder, clock=clock), gate()
+    sup.add(tv.TaskSpec.periodic(held, 60, name="a"))
     held.wait_inside()
-    with pytest.raises(TimeoutError):  # longer than the interval, and no event in that time
-        sup.events().next(timeout=0.2)
+    clock.advance(200)  # longer than the interval
     held.open()
+    recorder.wait_for("backoff_scheduled", "a")
+    assert recorder.of("a", "task_stopped")[0].duration == 200
+    assert clock.advance_to_next() == 60
     recorder.wait_line("a", "task_starting attempt=2")
-    stopped, again = recorder.of("a", "task_stopped")[0], recorder.of("a", "task_starting")[1]
-    assert stopped.duration >= 0.2
-    assert again.at - stopped.at >= 0.045  # `at` is the wall clock
 
 
 @pytest.mark.rule("R1.20", "R1.21", "R2.1", "R4.21")
@@ -248,7 +247,7 @@ def test_body_past_its_grace_makes_the_task_abandoned(serve, recorder, gate):
     assert handle.done()
     assert handle.state == "abandoned"
     recorder.wait_line("a", "grace_exceeded")
-    assert recorder.word("a") == [
+    assert recorder.words("a") == [
         *ADDED,
         "task_starting attempt=1",
         "task_remove_requested",
@@ -266,16 +265,15 @@ def test_grace_left_out_is_the_configs(serve, recorder, gate):
 
 
 @pytest.mark.rule("R4.40")
-def test_grace_runs_from_the_cancel_and_not_from_the_start(serve, recorder, gate):
-    sup, stubborn = serve(recorder), gate()
-    handle = sup.add(tv.TaskSpec(stubborn, name="a", grace=0.15))
+def test_grace_runs_from_the_cancel_and_not_from_the_start(serve, clock, gate):
+    sup, stubborn = serve(clock=clock), gate()
+    handle = sup.add(tv.TaskSpec(stubborn, name="a", grace=60))
     stubborn.wait_inside()
-    with pytest.raises(TimeoutError):  # longer than the grace
-        handle.outcome(timeout=0.2)
+    clock.advance(200)  # longer than the grace
     sup.remove(handle)
-    exceeded = recorder.wait_line("a", "grace_exceeded")
-    (asked,) = recorder.of("a", "task_remove_requested")
-    assert exceeded.at - asked.at >= 0.14  # `at` is the wall clock
+    assert not handle.done()
+    assert clock.advance_to_next() == 60
+    assert handle.outcome(timeout=30).kind == "abandoned"
 
 
 @pytest.mark.rule("R4.9", "R4.43", "R4.44", "R4.33")
@@ -384,7 +382,7 @@ def test_run_ends_when_all_have_ended_however_they_did(run, recorder):
     assert sorted(words[:6]) == sorted(
         f"{name}: {line}" for name in ["good", "bad", "dead"] for line in ADDED
     )
-    assert [recorder.word(name)[-1] for name in ["good", "bad", "dead"]] == ["task_removed"] * 3
+    assert [recorder.words(name)[-1] for name in ["good", "bad", "dead"]] == ["task_removed"] * 3
     assert not {"shutdown_requested", "all_stopped_within_grace", "grace_exceeded"} & set(words)
 
 
@@ -399,7 +397,7 @@ def test_refused_run_publishes_nothing_and_does_not_count(recorder):
     sup.run()
     assert recorder.events == []
     sup.run([tv.TaskSpec(nothing, name="a")])
-    assert recorder.word("a") == [*ADDED, *attempt(1), EXHAUSTED, "task_removed"]
+    assert recorder.words("a") == [*ADDED, *attempt(1), EXHAUSTED, "task_removed"]
 
 
 @pytest.mark.rule("R4.73")

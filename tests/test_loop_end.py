@@ -120,7 +120,7 @@ def test_loop_closed_before_it_has_run_ends_what_was_added(loop, recorder):
 def test_loop_closed_over_an_idle_supervisor_shuts_that_down(loop, enter, recorder):
     sup, _ = enter()
     loop.close()
-    recorder.wait_for(lambda events: "all_stopped_within_grace" in [e.kind for e in events])
+    recorder.wait_for("all_stopped_within_grace")
     with pytest.raises(RuntimeError, match="belongs to"):
         run(sup.shutdown)
 

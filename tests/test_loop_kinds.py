@@ -173,7 +173,7 @@ def test_system_exit_of_a_first_step_is_recorded_and_leaves_the_loop(loop, recor
     with pytest.raises(SystemExit) as caught:
         run(main, new_loop=LOOPS[loop])
     assert caught.value.code == 3
-    assert "task_failed attempt=1 exit_code=3" in recorder.word("a")[3]
+    assert "task_failed attempt=1 exit_code=3" in recorder.words("a")[3]
     assert recorder.words()[-1] == "all_stopped_within_grace"
 
 

@@ -73,7 +73,7 @@ class Publisher:
         for _ in range(count):
             assert self.sup.remove(next(self.left)) is True
         self.published += count + told
-        self.recorder.wait_for(lambda events: len(events) >= self.published)
+        self.recorder.wait(lambda events: len(events) >= self.published)
         assert len(self.recorder.events) == self.published
 
     def fill(self, turns):
@@ -81,14 +81,14 @@ class Publisher:
         before = {each: len(each.events) for each in turns}
         self.publish(1)
         for each in turns:
-            each.wait_for(lambda events, each=each: len(events) > before[each])
+            each.wait(lambda events, each=each: len(events) > before[each])
         self.publish(turns[0].queue_capacity)
 
     def let_go(self, turns, count):
         """Has `count` more events done; the next one is in hand then."""
         before = len(turns.events)
         turns.turns.release(count)
-        turns.wait_for(lambda events: len(events) == before + count)
+        turns.wait(lambda events: len(events) == before + count)
 
     def told(self):
         """What was told of overflows since the turnstiles were closed."""
@@ -192,7 +192,7 @@ def test_dropped_event_is_missing_for_that_subscriber_alone(publisher):
     pub.publish(5, told=1)
     turns.turns.release(10_000)
     roomy.turns.release(10_000)
-    roomy.wait_for(lambda events: len(events) == pub.published)
+    roomy.wait(lambda events: len(events) == pub.published)
     until(lambda: pub.is_idle(turns))
     assert roomy.events == pub.recorder.events
     assert turns.events[seen:] == pub.recorder.events[-10:-6]

@@ -210,7 +210,7 @@ def test_supervisor_kept_by_its_task_is_dropped_when_the_task_ends(recorder):
         kinds = kinds_to_end(stream)  # which is the drop
         until(lambda: len(warned) > 0)
     assert kinds[-2:] == ["task_removed", "shutdown_requested"]
-    recorder.wait_for(lambda events: len(events) == 7)
+    recorder.wait(lambda events: len(events) == 7)
 
 
 @pytest.mark.rule("R4.85")

@@ -65,9 +65,9 @@ def test_tasks_without_a_body_running_end_at_once(serve, recorder):
     sup.shutdown()
     kinds = {h.name: h.outcome().kind for h in (backoff, paused, running, queued)}
     assert set(kinds.values()) == {tv.OutcomeKind.CANCELED}
-    assert recorder.word("fails")[5:] == ["task_removed"]
-    assert recorder.word("paused")[5:] == ["task_removed"]
-    assert recorder.word("queued") == ["task_add_requested", "task_added", "task_removed"]
+    assert recorder.words("fails")[5:] == ["task_removed"]
+    assert recorder.words("paused")[5:] == ["task_removed"]
+    assert recorder.words("queued") == ["task_add_requested", "task_added", "task_removed"]
     assert queued.outcome().attempts == 0
 
 
@@ -252,7 +252,7 @@ def test_task_that_a_shutdown_cancels_is_already_being_removed(serve, recorder, 
     held.open()
     assert cancelling() is False
     sup.shutdown()
-    assert "task_remove_requested" not in recorder.word("Gate")
+    assert "task_remove_requested" not in recorder.words("Gate")
 
 
 @pytest.mark.rule("R5.28", "R6.30")
@@ -273,7 +273,7 @@ def test_threads_are_gone_when_shutdown_returns_but_those_inside_a_body(serve, r
     sup = serve(recorder)
     sup.add_many([tv.TaskSpec.once(held)] * 2, names=["a", "b"])
     sup.add_many([tv.TaskSpec.once(waits)] * 20, names=[str(n) for n in range(20)])
-    recorder.wait_for(lambda events: len([e for e in events if e.kind == "task_starting"]) == 22)
+    recorder.wait_for("task_starting", count=22)
     verdict(sup.shutdown, grace=0.2)
     left = [each.name for each in set(threading.enumerate()) - before]
     assert len([name for name in left if name.startswith("taskvisor")]) == 2

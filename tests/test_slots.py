@@ -274,7 +274,7 @@ def test_waiting_submission_leaves_by_handle_or_id(owned, recorder, call, task):
     held.open()
     assert handles[2].result(SOON) == 0
     stream.close()
-    events = recorder.wait_for(lambda events: [e for e in events if e.reason == REMOVED.reason])
+    events = recorder.wait(lambda events: [e for e in events if e.reason == REMOVED.reason])
     assert [event.id for event in events] == [handles[1].id]
 
 

@@ -214,7 +214,7 @@ def test_slow_subscriber_holds_up_neither_tasks_nor_others(serve, recorder, gate
     sup = serve(slow, recorder)
     handles = [sup.add(tv.TaskSpec.once(dict, name=str(n))) for n in range(50)]
     assert {handle.outcome(SOON).kind for handle in handles} == {"completed"}
-    recorder.wait_for(lambda events: len(events) == 300)
+    recorder.wait(lambda events: len(events) == 300)
     assert len(slow.events) == 0
     held.open()
     sup.shutdown()

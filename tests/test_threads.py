@@ -212,7 +212,7 @@ def test_quiet_supervisor_with_a_thousand_waiting_tasks_makes_no_wake_ups(serve,
     sup = serve(recorder)
     names = [str(n) for n in range(1000)]
     sup.add_many([tv.TaskSpec.periodic(dict, 100_000)] * 1000, names=names)
-    recorder.wait_for(lambda events: sum(e.kind == "backoff_scheduled" for e in events) == 1000)
+    recorder.wait_for("backoff_scheduled", count=1000)
     assert_asleep()
     assert len(sup.list()) == 1000
 
@@ -222,6 +222,6 @@ def test_supervisor_whose_thousand_bodies_all_wait_makes_no_wake_ups(serve, reco
     sup = serve(recorder)
     names = [str(n) for n in range(1000)]
     sup.add_many([tv.TaskSpec.once(waits)] * 1000, names=names)
-    recorder.wait_for(lambda events: sum(e.kind == "task_starting" for e in events) == 1000)
+    recorder.wait_for("task_starting", count=1000)
     assert_asleep()
     assert len(sup.snapshot()) == 1000

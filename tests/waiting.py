@@ -8,20 +8,12 @@ import sys
 import threading
 from pathlib import Path
 
+from taskvisor.testing import wait_until as until
+
 SOON = 30.0
 
 SANITIZED = "san.so" in os.environ.get("LD_PRELOAD", "")
 HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
-
-
-def until(condition):
-    """Waits until a condition is true; it is looked at again and again, for want of a wake-up."""
-    pause = threading.Event()
-    for _ in range(int(SOON / 0.005)):
-        if condition():
-            return
-        pause.wait(0.005)
-    raise AssertionError("did not come true")
 
 
 def system_threads() -> set:

@@ -128,8 +128,9 @@ static struct tv_token *token_of(struct context *self)
     return token;
 }
 
-struct tv_token *tv_py_context_token(PyObject *self)
+struct tv_token *tv_py_context_token(PyObject *self, struct tv_task **task)
 {
+    *task = ((struct context *)self)->task;
     return token_of((struct context *)self);
 }
 
@@ -193,13 +194,11 @@ static enum tv_err wait_token(void *arg, tv_ns deadline)
 }
 
 /* 1: cancelled; 0: not in time. */
-static int wait_cancelled(struct context *self, tv_ns ns)
+static int wait_token_for(struct context *self, struct tv_token *token, tv_ns ns)
 {
-    struct tv_token *token = token_of(self);
     enum tv_err err;
 
-    if (!token ||
-        tv_py_wait_for(tv_py_state_of((PyObject *)self), tv_task_supervisor(self->task),
+    if (tv_py_wait_for(tv_py_state_of((PyObject *)self), tv_task_supervisor(self->task),
                        "wait() and sleep() would block the event loop that runs here; await "
                        "ctx.wait_cancelled() or ctx.asleep()",
                        wait_token, token, ns, &err) < 0)
@@ -210,6 +209,26 @@ static int wait_cancelled(struct context *self, tv_ns ns)
         return 0;
     tv_py_raise(tv_py_state_of((PyObject *)self), err, NULL);
     return -1;
+}
+
+/* The time of a manual clock is over when the alarm is; the attempt's own token tells which. */
+static int wait_alarm(struct context *self, struct tv_alarm *alarm)
+{
+    int over = wait_token_for(self, tv_alarm_token(alarm), TV_NONE);
+
+    tv_alarm_free(alarm);
+    return over < 0 ? -1 : is_cancelled(self);
+}
+
+/* 1: cancelled; 0: not in time. */
+static int wait_cancelled(struct context *self, tv_ns ns)
+{
+    struct tv_token *token = token_of(self);
+    struct tv_alarm *alarm;
+
+    if (!token || tv_py_alarm(tv_py_state_of((PyObject *)self), self->task, token, ns, &alarm) < 0)
+        return -1;
+    return alarm ? wait_alarm(self, alarm) : wait_token_for(self, token, ns);
 }
 
 static PyObject *raise_canceled(PyObject *self)
@@ -333,7 +352,7 @@ static PyMethodDef context_methods[] = {
      METH_FASTCALL | METH_KEYWORDS, tv_py_wait_cancelled_doc},
     {"asleep", (PyCFunction)(void (*)(void))tv_py_context_asleep, METH_FASTCALL | METH_KEYWORDS,
      tv_py_asleep_doc},
-    {"_watch", tv_py_context_watch, METH_NOARGS, tv_py_context_watch_doc},
+    {"_watch", tv_py_context_watch, METH_O, tv_py_context_watch_doc},
     {NULL, NULL, 0, NULL},
 };
 

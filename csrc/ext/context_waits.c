@@ -47,13 +47,19 @@ PyObject *tv_py_context_asleep(PyObject *self, PyObject *const *args, Py_ssize_t
 }
 
 const char tv_py_context_watch_doc[] =
-    "_watch($self, /)\n--\n\n"
-    "Begin a wait of the running loop for the token of this attempt.";
+    "_watch($self, timeout, /)\n--\n\n"
+    "Begin a wait of the running loop for the token of this attempt; on a manual clock it is\n"
+    "told when the timeout is over, too.";
 
-PyObject *tv_py_context_watch(PyObject *self, PyObject *unused)
+PyObject *tv_py_context_watch(PyObject *self, PyObject *timeout)
 {
-    struct tv_token *token = tv_py_context_token(self);
+    struct tv_task *task;
+    struct tv_token *token = tv_py_context_token(self, &task);
+    struct tv_alarm *alarm;
+    tv_ns ns;
 
-    (void)unused;
-    return token ? tv_py_watch_token(tv_py_state_of(self), token) : NULL;
+    if (!token || tv_py_timeout(timeout, "timeout", &ns) < 0 ||
+        tv_py_alarm(tv_py_state_of(self), task, token, ns, &alarm) < 0)
+        return NULL;
+    return tv_py_watch_token(tv_py_state_of(self), token, alarm);
 }

@@ -75,7 +75,8 @@ static int read_controller(struct tv_py_core *core, PyObject *controller, struct
     return tv_py_controller(controller, made);
 }
 
-static int make_supervisor(struct tv_py_core *core, PyObject *config, PyObject *controller)
+static int make_supervisor(struct tv_py_core *core, PyObject *config, PyObject *controller,
+                           struct tv_clock *clock)
 {
     struct tv_config made = TV_CONFIG_DEFAULT;
     const struct tv_host *host = tv_py_host();
@@ -85,6 +86,7 @@ static int make_supervisor(struct tv_py_core *core, PyObject *config, PyObject *
         read_controller(core, controller, &made) < 0)
         return -1;
     core->restart = made.defaults.restart;
+    made.clock = clock;
     err = tv_supervisor_new(&made, host, core, &core->supervisor);
     if (err == TV_OK)
         return 0;
@@ -145,11 +147,11 @@ static PyObject *subscribers_given(PyObject *subscribers)
     return PySequence_Tuple(subscribers);
 }
 
-struct tv_py_core *tv_py_core_new(struct tv_py_state *state, PyObject *config,
-                                  PyObject *subscribers, PyObject *controller)
+struct tv_py_core *tv_py_core_new(struct tv_py_state *state, PyObject *const *parts,
+                                  struct tv_clock *clock)
 {
-    PyObject *given = config_given(state, config);
-    PyObject *list = given ? subscribers_given(subscribers) : NULL;
+    PyObject *given = config_given(state, parts[TV_PY_SUPERVISOR_CONFIG]);
+    PyObject *list = given ? subscribers_given(parts[TV_PY_SUPERVISOR_SUBSCRIBERS]) : NULL;
     struct tv_py_core *core = NULL;
 
     if (list)
@@ -157,8 +159,8 @@ struct tv_py_core *tv_py_core_new(struct tv_py_state *state, PyObject *config,
     if (core) {
         core->state = state;
         core->interpreter = PyInterpreterState_Get();
-        if (make_supervisor(core, given, controller) < 0 || init_subscribers(core, list) < 0 ||
-            subscribe_all(core) < 0)
+        if (make_supervisor(core, given, parts[TV_PY_SUPERVISOR_CONTROLLER], clock) < 0 ||
+            init_subscribers(core, list) < 0 || subscribe_all(core) < 0)
             Py_CLEAR(core);
     }
     Py_XDECREF(list);

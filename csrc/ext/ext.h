@@ -40,6 +40,7 @@
     X(Watch, watch)                               \
     X(Await, await)                               \
     X(Place, place)                               \
+    X(Clock, clock)                               \
     X(AioTaskHandle, aiohandle)
 #define TV_PY_TYPES(X) TV_PY_PUBLIC_TYPES(X) TV_PY_INTERNAL_TYPES(X)
 

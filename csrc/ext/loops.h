@@ -109,6 +109,8 @@ struct tv_py_watch {
     struct tv_task *task;            /* held; whose end it waits for, for gone() */
     struct tv_py_handle *handle;     /* settled with what its result() gives; NULL: with None */
     struct tv_py_attempt *attempt;   /* that prefers its token, by this; held */
+    struct tv_alarm *alarm;          /* of a manual clock, owned; NULL: none, or over */
+    bool timed;                      /* it had one: it is told when its time is over */
     struct tv_py_watch *next, *previous;
 };
 
@@ -136,13 +138,14 @@ PyObject *tv_py_context_wait_cancelled(PyObject *self, PyObject *const *args, Py
                                        PyObject *kwnames);
 PyObject *tv_py_context_asleep(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                                PyObject *kwnames);
-PyObject *tv_py_context_watch(PyObject *self, PyObject *unused);
+PyObject *tv_py_context_watch(PyObject *self, PyObject *timeout);
 extern const char tv_py_wait_cancelled_doc[], tv_py_asleep_doc[], tv_py_context_watch_doc[];
 
-/* Of TaskContext: the token of its attempt, borrowed; NULL: an exception is set. */
-struct tv_token *tv_py_context_token(PyObject *self);
+/* Of TaskContext: its task and the token of its attempt, borrowed; NULL: an exception is set. */
+struct tv_token *tv_py_context_token(PyObject *self, struct tv_task **task);
 
-/* A watch of a token. */
-PyObject *tv_py_watch_token(struct tv_py_state *state, struct tv_token *token);
+/* A watch of a token, or of that of an alarm (NULL: none), which it takes. */
+PyObject *tv_py_watch_token(struct tv_py_state *state, struct tv_token *token,
+                            struct tv_alarm *alarm);
 
 #endif

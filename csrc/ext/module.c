@@ -37,6 +37,8 @@ static int make_types(PyObject *module, struct tv_py_state *state)
         return -1;
     TV_PY_INTERNAL_TYPES(X)
 #undef X
+    if (PyModule_AddObjectRef(module, "Clock", (PyObject *)state->clock_type) < 0)
+        return -1;
     return PyModule_AddObjectRef(module, "AioTaskHandle", (PyObject *)state->aiohandle_type);
 }
 

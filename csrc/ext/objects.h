@@ -40,11 +40,24 @@ struct tv_py_facade {
 };
 
 /*
- * A Core of its own supervisor, not served; `config` is a SupervisorConfig, `controller` a
- * ControllerConfig. Each may be NULL or None.
+ * What a Supervisor is made of: a SupervisorConfig, an iterable, a ControllerConfig. Each may be
+ * left out, the first and the last also None.
  */
-struct tv_py_core *tv_py_core_new(struct tv_py_state *state, PyObject *config,
-                                  PyObject *subscribers, PyObject *controller);
+enum tv_py_supervisor_part {
+    TV_PY_SUPERVISOR_CONFIG,
+    TV_PY_SUPERVISOR_SUBSCRIBERS,
+    TV_PY_SUPERVISOR_CONTROLLER,
+};
+#define TV_PY_SUPERVISOR_PARTS (TV_PY_SUPERVISOR_CONTROLLER + 1)
+#define TV_PY_SUPERVISOR_PARAMS "config", "subscribers", "controller"
+
+/* A Core of its own supervisor, not served. `clock` may be NULL: the system's. */
+struct tv_py_core *tv_py_core_new(struct tv_py_state *state, PyObject *const *parts,
+                                  struct tv_clock *clock);
+
+/* supervisor_type.c. A Supervisor likewise. */
+PyObject *tv_py_supervisor_make(struct tv_py_state *state, PyObject *const *parts,
+                                struct tv_clock *clock);
 
 /* A facade of `type`, counted. */
 PyObject *tv_py_facade_new(PyTypeObject *type, struct tv_py_core *core);
@@ -426,6 +439,15 @@ extern const char tv_py_submit_doc[], tv_py_try_submit_doc[], tv_py_cancel_slot_
 PyObject *tv_py_view_names(struct tv_py_core *core, bool alive);
 PyObject *tv_py_view_tasks(struct tv_py_core *core);
 PyObject *tv_py_view_subscribers(struct tv_py_core *core);
+
+/* ---- clock_type.c -------------------------------------------------------------------------- */
+
+/*
+ * The alarm that ends a wait of a body of `task` for `token` after `ns`; NULL where its supervisor
+ * goes by the system's clock, or no time is to be waited for (0 and TV_NONE).
+ */
+int tv_py_alarm(struct tv_py_state *state, const struct tv_task *task, struct tv_token *token,
+                tv_ns ns, struct tv_alarm **alarm);
 
 /* ---- run.c, exit.c ------------------------------------------------------------------------- */
 

@@ -4,23 +4,25 @@
 #include "ext/objects.h"
 
 static const struct tv_py_params new_params = {
-    "Supervisor", 0, 1, 3, {"config", "subscribers", "controller"}};
+    "Supervisor", 0, 1, TV_PY_SUPERVISOR_PARTS, {TV_PY_SUPERVISOR_PARAMS}};
+
+PyObject *tv_py_supervisor_make(struct tv_py_state *state, PyObject *const *parts,
+                                struct tv_clock *clock)
+{
+    struct tv_py_core *core = tv_py_core_new(state, parts, clock);
+    PyObject *self = core ? tv_py_facade_new(state->supervisor_type, core) : NULL;
+
+    Py_XDECREF(core);
+    return self;
+}
 
 static PyObject *supervisor_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    struct tv_py_state *state = PyType_GetModuleState(type);
-    PyObject *values[3];
-    struct tv_py_core *core;
-    PyObject *self;
+    PyObject *parts[TV_PY_SUPERVISOR_PARTS];
 
-    if (tv_py_parse_tuple(&new_params, args, kwargs, values) < 0)
+    if (tv_py_parse_tuple(&new_params, args, kwargs, parts) < 0)
         return NULL;
-    core = tv_py_core_new(state, values[0], values[1], values[2]);
-    if (!core)
-        return NULL;
-    self = tv_py_facade_new(type, core);
-    Py_DECREF(core);
-    return self;
+    return tv_py_supervisor_make(PyType_GetModuleState(type), parts, NULL);
 }
 
 static const struct tv_py_params run_params = {"run", 0, 1, 2, {"specs", "handle_signals"}};

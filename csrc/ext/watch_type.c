@@ -80,16 +80,20 @@ struct tv_py_watch *tv_py_watch_new(struct tv_py_state *state, const struct tv_w
     return self;
 }
 
-static void forget_attempt(struct tv_py_watch *self)
+/* What a wait for a token has beside it. */
+static void end_token(struct tv_py_watch *self)
 {
     if (self->attempt && self->attempt->prefers == self)
         self->attempt->prefers = NULL;
     Py_CLEAR(self->attempt);
+    if (self->alarm)
+        tv_alarm_free(self->alarm);
+    self->alarm = NULL;
 }
 
 void tv_py_watch_withdraw(struct tv_py_watch *self)
 {
-    forget_attempt(self);
+    end_token(self);
     if (!self->loop)
         return;
     delist(self);
@@ -190,7 +194,7 @@ static void watch_dealloc(PyObject *object)
     struct tv_py_watch *self = (struct tv_py_watch *)object;
 
     PyObject_GC_UnTrack(object);
-    forget_attempt(self);
+    end_token(self);
     if (self->task)
         tv_task_rele(self->task);
     watch_clear(object);
@@ -200,13 +204,20 @@ static void watch_dealloc(PyObject *object)
 
 /* ---- preferring one's token ---------------------------------------------------------------- */
 
-PyObject *tv_py_watch_token(struct tv_py_state *state, struct tv_token *token)
+PyObject *tv_py_watch_token(struct tv_py_state *state, struct tv_token *token,
+                            struct tv_alarm *alarm)
 {
-    const struct tv_watched target = {.token = token};
+    const struct tv_watched target = {.token = alarm ? tv_alarm_token(alarm) : token};
     struct tv_py_watch *self = tv_py_watch_new(state, &target);
     struct tv_py_attempt *attempt = self ? tv_py_attempt_here(state) : NULL;
     int prefers = attempt ? tv_py_attempt_is_current(attempt) : 0;
 
+    if (self) {
+        self->alarm = alarm;
+        self->timed = alarm;
+    } else if (alarm) {
+        tv_alarm_free(alarm);
+    }
     if (prefers < 0) {
         tv_py_watch_withdraw(self);
         Py_CLEAR(self);
@@ -308,6 +319,8 @@ static PyMethodDef watch_methods[] = {
 static PyMemberDef watch_members[] = {
     {"future", T_OBJECT, offsetof(struct tv_py_watch, future), READONLY,
      "Done when what is waited for may be there."},
+    {"timed", T_BOOL, offsetof(struct tv_py_watch, timed), READONLY,
+     "Does a manual clock see to its timeout?"},
     {NULL, 0, 0, 0, NULL},
 };
 

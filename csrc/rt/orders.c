@@ -110,7 +110,7 @@ static void set_pause(struct tv_supervisor *supervisor, struct tv_task *task,
     struct tv_core *core = &supervisor->core;
     tv_ns due = tv_timers_due(&core->timers, &task->actor.timer);
     tv_ns end = tv_timers_due(&core->timers, &core->shutdown.timer);
-    tv_ns now = tv_now();
+    tv_ns now = tv_rt_now(supervisor);
 
     errand->on_and_on = task->actor.state == TV_ACTOR_OVERDUE;
     if (errand->on_and_on)

@@ -98,6 +98,8 @@ static void shut_all_down(tv_ns grace_ns)
 
     while ((supervisor = next_running(serial))) {
         serial = supervisor->serial;
+        if (supervisor->clock)
+            tv_clock_release(supervisor->clock);
         tv_rt_shutdown(supervisor, grace_ns, false, TV_DETACHED);
         tv_supervisor_rele(supervisor);
     }

@@ -22,6 +22,7 @@ static void init(struct tv_supervisor *supervisor, const struct tv_config *confi
     };
 
     supervisor->config = *config;
+    supervisor->clock = config->clock ? tv_clock_hold(config->clock) : NULL;
     supervisor->host = host;
     supervisor->host_arg = host_arg;
     supervisor->serial = atomic_fetch_add(&next_serial, 1);
@@ -31,6 +32,7 @@ static void init(struct tv_supervisor *supervisor, const struct tv_config *confi
     supervisor->timer_until = TV_NEVER;
     atomic_init(&supervisor->refs, 1);
     tv_list_init(&supervisor->running);
+    tv_list_init(&supervisor->on_clock);
     tv_list_init(&supervisor->joining);
     tv_list_init(&supervisor->closing);
     tv_sem_init(&supervisor->run_sem);
@@ -49,6 +51,8 @@ enum tv_err tv_supervisor_new(const struct tv_config *config, const struct tv_ho
 
     if (tv_is_exiting())
         return TV_SHUTTING_DOWN;
+    if (config->clock && tv_clock_is_forked(config->clock))
+        return TV_FORKED;
     made = calloc(1, sizeof *made);
     if (!made)
         return TV_NO_MEMORY;
@@ -79,6 +83,7 @@ static void fini(struct tv_supervisor *supervisor)
     tv_sem_fini(&supervisor->timer_sem);
     tv_sem_fini(&supervisor->crew.alone);
     tv_lock_fini(&supervisor->lock);
+    tv_clock_rele(supervisor->clock);
     free(supervisor->timer_departed);
     free(supervisor);
 }
@@ -223,12 +228,26 @@ static void apply(struct tv_supervisor *supervisor, struct tv_after *after)
     }
     follow_shutdown(supervisor, after);
     tv_loop_notice(supervisor, after);
-    tv_timer_by(supervisor, tv_core_deadline(&supervisor->core), after);
+    tv_timer_by(supervisor, tv_rt_deadline(supervisor), after);
+}
+
+tv_ns tv_rt_now(const struct tv_supervisor *supervisor)
+{
+    return supervisor->clock ? tv_clock_now(supervisor->clock) : tv_now();
+}
+
+tv_ns tv_rt_deadline(const struct tv_supervisor *supervisor)
+{
+    tv_ns at = tv_core_deadline(&supervisor->core);
+
+    return supervisor->clock ? tv_clock_real(supervisor->clock, at) : at;
 }
 
 enum tv_step tv_rt_step(struct tv_supervisor *supervisor, tv_ns now, struct tv_input *in,
                         struct tv_after *after)
 {
+    if (supervisor->clock)
+        now = tv_clock_now(supervisor->clock);
     for (;;) {
         enum tv_step answer;
 

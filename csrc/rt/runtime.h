@@ -15,6 +15,7 @@
 #include "core/core.h"
 #include "rt/bus.h"
 #include "rt/loop.h"
+#include "rt/manual.h"
 #include "rt/pool.h"
 #include "rt/process.h"
 #include "rt/thread.h"
@@ -89,6 +90,8 @@ struct tv_supervisor {
     size_t subscriber_count;
     struct tv_subscriber_thread *subscribers; /* linked by next */
     struct tv_list running;                   /* guarded by the process's lock */
+    struct tv_clock *clock;                   /* held; NULL: the system's */
+    struct tv_list on_clock;                  /* guarded by the clock's lock */
     _Atomic uint32_t refs;                    /* of handles, tasks, threads */
     _Atomic bool interrupted;
     struct tv_sem run_sem; /* posted by tv_interrupt too */
@@ -124,10 +127,18 @@ struct tv_supervisor {
 
 /*
  * Steps the core until it has taken `in`, and applies every effect. Call with the lock held; it is
- * held on return, and may have been dropped between slices. `now` is an instant just read.
+ * held on return, and may have been dropped between slices. `now` is an instant just read; a
+ * manual clock is read here instead.
  */
 enum tv_step tv_rt_step(struct tv_supervisor *supervisor, tv_ns now, struct tv_input *in,
                         struct tv_after *after);
+
+/* What the core takes for now; and when it is to be stepped next, by tv_now(). Lock held. */
+tv_ns tv_rt_now(const struct tv_supervisor *supervisor);
+tv_ns tv_rt_deadline(const struct tv_supervisor *supervisor);
+
+/* Steps until nothing is due. Call without the lock. */
+void tv_rt_bring_time(struct tv_supervisor *supervisor, enum tv_caller caller);
 
 /* Takes the lock, steps, drops it, and does what is left. */
 enum tv_step tv_rt_input(struct tv_supervisor *supervisor, struct tv_input *in,

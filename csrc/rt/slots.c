@@ -187,13 +187,17 @@ static void describe(const struct tv_slot *slot, tv_ns epoch, struct tv_slots *s
 
 /*
  * What to add to a monotonic instant. Two readings of the clocks never agree to the nanosecond, and
- * an instant is to be told the same each time; only a clock that has been set changes it.
+ * an instant is to be told the same each time; only a clock that has been set changes it. A manual
+ * clock has a wall-clock time of its own.
  */
 static tv_ns wall_clock_offset(struct tv_supervisor *supervisor)
 {
-    tv_ns offset = tv_wall_clock() - tv_now();
-    tv_ns off = offset - supervisor->wall_offset_ns;
+    tv_ns offset, off;
 
+    if (supervisor->clock)
+        return tv_clock_epoch(supervisor->clock);
+    offset = tv_wall_clock() - tv_now();
+    off = offset - supervisor->wall_offset_ns;
     if (off > TV_SECOND || off < -TV_SECOND)
         supervisor->wall_offset_ns = offset;
     return supervisor->wall_offset_ns;

@@ -34,7 +34,7 @@ static void describe(const struct tv_supervisor *supervisor, struct tv_actor *ac
 static bool copy_tasks(struct tv_supervisor *supervisor, struct tv_task_info *infos, size_t most,
                        size_t *count)
 {
-    tv_ns now = tv_now();
+    tv_ns now = tv_rt_now(supervisor);
     size_t n = 0;
 
     if (supervisor->core.live > most)

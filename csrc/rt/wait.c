@@ -17,15 +17,15 @@ static bool is_own_body(const struct tv_task *task)
     return tv_self.role == TV_ROLE_BODY && tv_self.task == task;
 }
 
-static void bring_time(struct tv_supervisor *supervisor)
+void tv_rt_bring_time(struct tv_supervisor *supervisor, enum tv_caller caller)
 {
     struct tv_input in = {.kind = TV_IN_TICK};
     tv_ns deadline;
 
     do {
-        tv_rt_input(supervisor, &in, TV_DETACHED);
+        tv_rt_input(supervisor, &in, caller);
         tv_lock_take(&supervisor->lock);
-        deadline = tv_core_deadline(&supervisor->core);
+        deadline = tv_rt_deadline(supervisor);
         tv_lock_drop(&supervisor->lock);
     } while (deadline <= tv_now());
 }
@@ -81,7 +81,7 @@ static enum tv_err wait_task(struct tv_task *task, enum tv_waits_for what, tv_ns
         return TV_TIMEOUT;
     if (err != TV_TIMEOUT)
         return err;
-    bring_time(supervisor);
+    tv_rt_bring_time(supervisor, TV_DETACHED);
     tv_lock_take(&supervisor->lock);
     err = is_over(task, what) ? TV_OK : TV_TIMEOUT;
     tv_lock_drop(&supervisor->lock);

@@ -261,6 +261,7 @@ static void what_is_made_without_memory_is_not_there(void)
     CHECK(!s);
     CHECK(!tv_token_new(NULL));
     CHECK(!tv_token_new(root));
+    CHECK(!tv_clock_new());
     CHECK(!tv_text_new("a", 1));
     CHECK(tv_text_new_reason("a", 1) == &tv_text_out_of_memory);
     atomic_store(&no_memory, false);
@@ -291,6 +292,34 @@ static void a_token_without_memory_can_be_asked_for_again(void)
 
     finish(add(s, "a", SPEC(ask_without_memory, NULL)), TV_OUTCOME_COMPLETED);
     close_down(s);
+}
+
+/* More than a list has room for at first. */
+static void a_clock_without_memory_stands_where_it_was(void)
+{
+    struct tv_config config = TV_CONFIG_DEFAULT;
+    struct tv_supervisor *s[9];
+    struct tv_alarm *alarm;
+    tv_ns at;
+
+    config.clock = tv_clock_new();
+    for (int i = 0; i < 9; i++)
+        s[i] = serve(&config);
+    for (long order = 1; order <= 2; order++) {
+        memory = (struct order){.at = order};
+        CHECK_EQ(tv_clock_advance(config.clock, 1), TV_NO_MEMORY);
+        memory = (struct order){.at = order};
+        CHECK_EQ(tv_clock_next(config.clock, &at), TV_NO_MEMORY);
+        memory = (struct order){.at = order};
+        CHECK_EQ(tv_alarm_new(config.clock, NULL, 1, &alarm), TV_NO_MEMORY);
+        forget_orders();
+    }
+    CHECK_EQ(tv_clock_now(config.clock), 0);
+    CHECK_EQ(tv_clock_asleep(config.clock), 0);
+    CHECK_EQ(tv_clock_advance(config.clock, 1), TV_OK);
+    for (int i = 0; i < 9; i++)
+        close_down(s[i]);
+    tv_clock_rele(config.clock);
 }
 
 /* ---- loops ---------------------------------------------------------------------------------- */
@@ -450,6 +479,7 @@ int main(int argc, char **argv)
         TEST(views_streams_and_subscribers_without_memory_change_nothing),
         TEST(what_is_made_without_memory_is_not_there),
         TEST(a_token_without_memory_can_be_asked_for_again),
+        TEST(a_clock_without_memory_stands_where_it_was),
         TEST(a_loop_and_a_watch_without_memory_are_not_there),
         TEST(a_private_loop_without_memory_can_be_started_again),
         TEST(a_process_that_may_open_no_more_files_gets_no_loop),

@@ -120,6 +120,35 @@ static void a_shutdown_that_runs_keeps_its_earlier_deadline(void)
     in_child(keep_earlier_deadline);
 }
 
+static void release_clock(void)
+{
+    static struct gate gate = GATE;
+    struct tv_config config = TV_CONFIG_DEFAULT;
+    struct tv_supervisor *s, *closing;
+    struct tv_task *stuck, *other;
+
+    config.clock = tv_clock_new();
+    config.defaults.grace_ns = 20 * TV_MS;
+    s = serve(&config);
+    closing = serve(&config);
+    stuck = add(s, "stuck", SPEC(await_gate, &gate));
+    other = add(closing, "other", SPEC(await_gate, &gate));
+    EVENTUALLY(gate_waiting(&gate) == 2);
+    CHECK_EQ(tv_shutdown(closing, 30 * TV_MS, false), TV_OK);
+    tv_exit_begin();
+    CHECK_EQ(tv_exit_wait(TV_NEVER), TV_OK);
+    CHECK(tv_clock_now(config.clock) >= 30 * TV_MS);
+    finish(stuck, TV_OUTCOME_ABANDONED);
+    finish(other, TV_OUTCOME_ABANDONED);
+    gate_open(&gate);
+}
+
+/* rule: R11.8 */
+static void a_manual_clock_goes_on_by_itself_at_the_end(void)
+{
+    in_child(release_clock);
+}
+
 /* What nobody has ended is ended in no time; then nothing waits any more. */
 static void end_at_once(void)
 {
@@ -428,6 +457,7 @@ int main(int argc, char **argv)
         TEST(the_end_shuts_every_supervisor_down_and_accepts_nothing_more),
         TEST(a_hurried_end_abandons_what_has_not_ended),
         TEST(a_shutdown_that_runs_keeps_its_earlier_deadline),
+        TEST(a_manual_clock_goes_on_by_itself_at_the_end),
         TEST(past_the_end_nothing_waits),
         TEST(past_the_end_nothing_waits_for_what_was_never_served_either),
         TEST(a_child_is_refused_what_belongs_to_its_parent_and_starts_anew),
