@@ -197,6 +197,24 @@ static bool fire_until(struct tv_core *core, tv_ns until)
 
 /* ---- the step ------------------------------------------------------------------------------ */
 
+static bool is_due(const struct tv_core *core)
+{
+    const struct tv_deadline *first = tv_timers_first(&core->timers);
+
+    return first && first->at <= core->now;
+}
+
+/*
+ * After a RESULT that has brought about events only: the TAKE that its worker would make next, at
+ * the same instant.
+ */
+static struct tv_actor *go_on(struct tv_core *core)
+{
+    if (core->fx.acts > 0 || is_busy(core) || is_due(core) || !tv_core_fx_has_room(core))
+        return NULL;
+    return tv_core_take(core, false);
+}
+
 static enum tv_step step(struct tv_core *core, struct tv_input *in)
 {
     enum tv_step answer;
@@ -205,30 +223,32 @@ static enum tv_step step(struct tv_core *core, struct tv_input *in)
         slice(core);
         return TV_STEP_AGAIN;
     }
-    if (!fire_until(core, core->now - 1) || !tv_core_fx_has_room(core))
+    if (is_due(core) && (!fire_until(core, core->now - 1) || !tv_core_fx_has_room(core)))
         return TV_STEP_AGAIN;
     answer = tv_core_apply(core, in);
     follow(core);
     if (is_busy(core))
         slice(core);
-    fire_until(core, core->now);
+    if (is_due(core))
+        fire_until(core, core->now);
+    in->next = in->go_on ? go_on(core) : NULL;
     return answer;
 }
 
-static uint8_t state_of(const struct tv_input *in)
+static uint8_t state_of(const struct tv_actor *actor)
 {
-    return in->actor ? in->actor->state : TV_ACTOR_DONE;
+    return actor ? actor->state : TV_ACTOR_DONE;
 }
 
-/* Also of the step in which a check failed: that line is the one people look for. */
-static void trace(struct tv_core *core, const struct tv_input *in, uint8_t before)
+static void trace(struct tv_core *core, enum tv_input_kind kind, const struct tv_actor *actor,
+                  uint8_t before)
 {
     core->trace[core->steps++ % TV_TRACE] = (struct tv_trace_line){
         .now = core->now,
-        .id = in->actor ? in->actor->id : 0,
-        .input = in->kind,
+        .id = actor ? actor->id : 0,
+        .input = kind,
         .state_before = before,
-        .state_after = state_of(in),
+        .state_after = state_of(actor),
     };
 }
 
@@ -251,7 +271,7 @@ static enum tv_step guarded(struct tv_core *core, struct tv_input *in)
 
 enum tv_step tv_core_step(struct tv_core *core, tv_ns now, struct tv_input *input)
 {
-    uint8_t before = state_of(input);
+    uint8_t before = state_of(input->actor);
     enum tv_step answer;
 
     core->fx.events = core->fx.acts = 0;
@@ -260,7 +280,9 @@ enum tv_step tv_core_step(struct tv_core *core, tv_ns now, struct tv_input *inpu
     if (now > core->now)
         core->now = now;
     answer = guarded(core, input);
-    trace(core, input, before);
+    trace(core, input->kind, input->actor, before); /* of a failed check: the line to look for */
+    if (input->next)
+        trace(core, TV_IN_TAKE, input->next, TV_ACTOR_READY);
     return answer;
 }
 

@@ -83,6 +83,8 @@ struct tv_input {
     bool for_loop;               /* TAKE: of those that wait for the loop */
     struct tv_error error;       /* RESULT: NONE for a return. What is left here is the caller's */
     bool stray;                  /* RESULT: the body raised a CancelledError */
+    bool go_on;                  /* RESULT: and then TAKE, if nothing has to be done in between */
+    struct tv_actor *next;       /* out, RESULT: what that took; NULL: nothing was taken */
     struct tv_text *spare;       /* out, RESULT: a replaced text, the caller's to release */
     struct tv_slot *slot;        /* SUBMIT: a fresh one; out: NULL where the core has taken it */
     enum tv_admission admission; /* SUBMIT */

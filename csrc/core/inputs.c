@@ -122,15 +122,21 @@ static enum tv_step leave(struct tv_core *core, struct tv_input *in)
     return TV_STEP_OK;
 }
 
+struct tv_actor *tv_core_take(struct tv_core *core, bool for_loop)
+{
+    struct tv_list *ready = &core->in[for_loop ? TV_ACTOR_INBOX : TV_ACTOR_READY];
+    struct tv_actor *actor;
+
+    if (tv_list_empty(ready))
+        return NULL;
+    actor = TV_CONTAINER(ready->next, struct tv_actor, link);
+    tv_actor_step(core, actor, &(struct tv_stimulus){.kind = TV_TAKE});
+    return actor;
+}
+
 static enum tv_step take(struct tv_core *core, struct tv_input *in)
 {
-    struct tv_list *ready = &core->in[in->for_loop ? TV_ACTOR_INBOX : TV_ACTOR_READY];
-
-    in->actor = NULL;
-    if (!tv_list_empty(ready)) {
-        in->actor = TV_CONTAINER(ready->next, struct tv_actor, link);
-        tv_actor_step(core, in->actor, &(struct tv_stimulus){.kind = TV_TAKE});
-    }
+    in->actor = tv_core_take(core, in->for_loop);
     return TV_STEP_OK;
 }
 

@@ -94,11 +94,6 @@ void tv_timers_disarm(struct tv_timers *timers, struct tv_timer *timer)
         sift_down(timers, index, last);
 }
 
-const struct tv_deadline *tv_timers_first(const struct tv_timers *timers)
-{
-    return timers->count ? entry(timers, 0) : NULL;
-}
-
 tv_ns tv_timers_due(const struct tv_timers *timers, const struct tv_timer *timer)
 {
     return timer->place ? entry(timers, timer->place - 1)->at : TV_NEVER;

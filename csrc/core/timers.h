@@ -42,7 +42,10 @@ void tv_timers_arm(struct tv_timers *timers, struct tv_timer *timer, tv_ns at);
 void tv_timers_disarm(struct tv_timers *timers, struct tv_timer *timer);
 
 /* The earliest deadline, or NULL. */
-const struct tv_deadline *tv_timers_first(const struct tv_timers *timers);
+static inline const struct tv_deadline *tv_timers_first(const struct tv_timers *timers)
+{
+    return timers->count ? tv_grow_at(&timers->heap, 0) : NULL;
+}
 
 /* When `timer` is due; TV_NEVER where it is not armed. */
 tv_ns tv_timers_due(const struct tv_timers *timers, const struct tv_timer *timer);

@@ -63,6 +63,18 @@ void tv_event_release(const struct tv_event *event)
 
 static _Atomic uint64_t next_seq = 1;
 
+/*
+ * The next number, after those of the events that nobody heard: the counter is everybody's, and
+ * would cost as much as all the rest of an unheard event.
+ */
+static uint64_t take_number(struct tv_bus *bus)
+{
+    uint64_t unheard = bus->unnumbered;
+
+    bus->unnumbered = 0;
+    return unheard + atomic_fetch_add_explicit(&next_seq, unheard + 1, memory_order_relaxed);
+}
+
 static void append(struct tv_receiver *receiver, const struct tv_event *event)
 {
     uint64_t place = receiver->first + receiver->count;
@@ -126,7 +138,7 @@ static void report_overflow(struct tv_bus *bus, struct tv_receiver *full, tv_ns 
 {
     struct tv_event event = {
         .kind = TV_EVENT_SUBSCRIBER_OVERFLOW,
-        .seq = atomic_fetch_add_explicit(&next_seq, 1, memory_order_relaxed),
+        .seq = take_number(bus),
         .at_ns = at,
         .task = full->name,
         .reason = {.kind = TV_REASON_SUBSCRIBER_FULL, .error.text = full->name},
@@ -159,23 +171,17 @@ static void publish(struct tv_bus *bus, struct tv_event *event, struct tv_after 
     }
 }
 
-void tv_bus_publish(struct tv_bus *bus, struct tv_event *events, uint32_t count,
-                    struct tv_after *after)
+void tv_bus_publish_heard(struct tv_bus *bus, struct tv_event *events, uint32_t count,
+                          struct tv_after *after)
 {
-    uint64_t seq;
     tv_ns at;
 
-    if (bus->closed || count == 0)
+    if (count == 0)
         return;
-    bus->published += count;
-    if (tv_list_empty(&bus->receivers)) {
-        atomic_fetch_add_explicit(&next_seq, count, memory_order_relaxed);
-        return;
-    }
     at = tv_wall_clock();
+    bus->published += count;
     for (uint32_t i = 0; i < count; i++) {
-        seq = atomic_fetch_add_explicit(&next_seq, 1, memory_order_relaxed);
-        events[i].seq = seq;
+        events[i].seq = take_number(bus);
         events[i].at_ns = at;
         publish(bus, &events[i], after);
     }

@@ -104,7 +104,20 @@ void tv_job_run(struct tv_supervisor *supervisor, struct tv_job *job)
     tv_self = outer;
 }
 
-void tv_job_done(struct tv_supervisor *supervisor, uint64_t jobs, struct tv_after *after)
+uint64_t tv_jobs_run(struct tv_supervisor *supervisor, struct tv_job *jobs)
+{
+    uint64_t count = 0;
+
+    for (; jobs; count++) {
+        struct tv_job *next = jobs->next;
+
+        tv_job_run(supervisor, jobs);
+        jobs = next;
+    }
+    return count;
+}
+
+void tv_jobs_done(struct tv_supervisor *supervisor, uint64_t jobs, struct tv_after *after)
 {
     supervisor->jobs_open -= jobs;
     if (supervisor->jobs_open == 0 && supervisor->seen == TV_SHUTDOWN_DRAINING)

@@ -62,16 +62,21 @@ static void bring(struct tv_supervisor *supervisor, uint64_t count, struct tv_af
     }
 }
 
+static bool is_exclusive(const struct tv_supervisor *supervisor)
+{
+    return supervisor->host && supervisor->host->exclusive;
+}
+
 /*
  * Where many threads can be attached at once, a busy pool helps itself for a while: waking one more
  * for each task that comes in would cost more than the tasks.
  */
 static bool will_help_itself(const struct tv_supervisor *supervisor, tv_ns now)
 {
-    const struct tv_worker *last = supervisor->pool.last_taker;
+    const struct tv_pool *pool = &supervisor->pool;
 
-    return (!supervisor->host || !supervisor->host->exclusive) && !supervisor->jobs && last &&
-           now - last->took_ns < TV_POOL_LOOK;
+    return !is_exclusive(supervisor) && !supervisor->jobs && pool->busy > 0 &&
+           now - pool->took_ns < TV_POOL_LOOK;
 }
 
 static void look_by(struct tv_supervisor *supervisor, tv_ns at, struct tv_after *after)
@@ -135,8 +140,7 @@ static bool processor_is_free(struct tv_pool *pool, tv_ns now)
 
 static bool more_would_help(struct tv_supervisor *supervisor, tv_ns now)
 {
-    return (supervisor->host && supervisor->host->exclusive) ||
-           processor_is_free(&supervisor->pool, now);
+    return is_exclusive(supervisor) || processor_is_free(&supervisor->pool, now);
 }
 
 static void bring_burst(struct tv_supervisor *supervisor, struct tv_after *after)
@@ -147,20 +151,28 @@ static void bring_burst(struct tv_supervisor *supervisor, struct tv_after *after
     pool->burst = pool->burst * 2 < TV_POOL_BURST ? pool->burst * 2 : TV_POOL_BURST;
 }
 
-/* Has `worker`, just attached, found another one in a body that it cannot have finished? */
-static bool sees_blocking(struct tv_supervisor *supervisor, const struct tv_worker *worker,
+/* Has `worker`, just attached, found another one in a body, which has given the GIL away? */
+static bool sees_blocking(const struct tv_supervisor *supervisor, const struct tv_worker *worker,
                           tv_ns now)
 {
     const struct tv_worker *last = supervisor->pool.last_taker;
 
-    return last && last != worker && now - last->took_ns < TV_POOL_FRESH &&
-           more_would_help(supervisor, now);
+    return is_exclusive(supervisor) && last && last != worker &&
+           now - last->took_ns < TV_POOL_FRESH;
+}
+
+/* Without a GIL: are bodies so long that they had better run side by side? */
+static bool are_long(struct tv_supervisor *supervisor, uint64_t takes, tv_ns now)
+{
+    return !is_exclusive(supervisor) && takes < TV_POOL_FEW &&
+           processor_is_free(&supervisor->pool, now);
 }
 
 void tv_pool_look(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *after)
 {
     struct tv_pool *pool = &supervisor->pool;
-    bool stands_still = pool->takes == pool->takes_seen;
+    uint64_t takes = pool->takes - pool->takes_seen;
+    bool stands_still = takes == 0;
 
     if (now < pool->look_ns)
         return;
@@ -173,6 +185,8 @@ void tv_pool_look(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *
     if (stands_still && may_bring(pool, now) && more_would_help(supervisor, now))
         bring_burst(supervisor, after);
     else if (stands_still && may_bring(pool, now) && now - pool->moved_ns >= TV_POOL_STILL)
+        bring(supervisor, 1, after);
+    else if (!stands_still && may_bring(pool, now) && are_long(supervisor, takes, now))
         bring(supervisor, 1, after);
     else
         look_by(supervisor, next_look(pool, now), after);

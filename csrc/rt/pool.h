@@ -9,8 +9,9 @@
  * the attempt taken less than TV_POOL_FRESH before is still in progress (on a host with a GIL its
  * body must have given the GIL away), or the timer thread, TV_POOL_LOOK after a take that left
  * ready work, if nobody is arriving and nothing has been taken since. Each time twice as many, up
- * to TV_POOL_BURST. Where several threads can be attached at once, processor time has to be left
- * too.
+ * to TV_POOL_BURST. Where several threads can be attached at once, a worker's arrival proves
+ * nothing; the timer thread also brings one where few attempts have been taken, since long bodies
+ * had better run side by side; and processor time has to be left.
  */
 #ifndef TV_POOL_H
 #define TV_POOL_H
@@ -24,6 +25,7 @@ struct tv_task;
 
 #define TV_POOL_FRESH (2 * TV_MS)
 #define TV_POOL_LOOK (1 * TV_MS)
+#define TV_POOL_FEW 20u /* takes between two looks: more, and the bodies are short */
 #define TV_POOL_RETRY (50 * TV_MS)
 #define TV_POOL_STILL (50 * TV_MS) /* ready work that stands still so long brings one in any case */
 #define TV_POOL_BURST 64u
@@ -57,6 +59,7 @@ struct tv_pool {
     uint32_t burst;               /* how many to bring next time */
     tv_ns look_ns;                /* the timer thread looks then */
     tv_ns retry_ns;               /* no thread is started before: one could not be had */
+    tv_ns took_ns;                /* when the last attempt was taken */
     struct tv_worker *last_taker; /* whose body was started last; NULL: it has ended */
     unsigned processors;
     tv_ns cpu_ns, cpu_wall_ns;    /* the last sample */

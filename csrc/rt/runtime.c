@@ -265,6 +265,12 @@ enum tv_step tv_rt_step(struct tv_supervisor *supervisor, tv_ns now, struct tv_i
     }
 }
 
+/* What is added takes no notice of the time: the core's own will do, and nothing falls due by it. */
+static tv_ns time_for(const struct tv_supervisor *supervisor, const struct tv_input *in)
+{
+    return in->kind == TV_IN_ADD ? supervisor->core.now : tv_now();
+}
+
 enum tv_step tv_rt_input(struct tv_supervisor *supervisor, struct tv_input *in,
                          enum tv_caller caller)
 {
@@ -273,7 +279,7 @@ enum tv_step tv_rt_input(struct tv_supervisor *supervisor, struct tv_input *in,
     tv_ns now;
 
     tv_lock_take(&supervisor->lock);
-    now = tv_now();
+    now = time_for(supervisor, in);
     answer = tv_rt_step(supervisor, now, in, &after);
     tv_pool_notice(supervisor, now, &after);
     tv_rt_drop(supervisor, &after);
@@ -290,23 +296,16 @@ void tv_timer_by(struct tv_supervisor *supervisor, tv_ns at, struct tv_after *af
     after->kick_timer = after->any = true;
 }
 
-static void run_jobs(struct tv_supervisor *supervisor, struct tv_job *job)
+static void run_jobs(struct tv_supervisor *supervisor, struct tv_job *jobs)
 {
-    uint64_t jobs = 0;
+    struct tv_after after = TV_AFTER(TV_DETACHED);
+    uint64_t count = tv_jobs_run(supervisor, jobs);
 
-    for (; job; jobs++) {
-        struct tv_job *next = job->next;
-
-        tv_job_run(supervisor, job);
-        job = next;
-    }
-    if (jobs) {
-        struct tv_after after = TV_AFTER(TV_DETACHED);
-
-        tv_lock_take(&supervisor->lock);
-        tv_job_done(supervisor, jobs, &after);
-        tv_rt_drop(supervisor, &after);
-    }
+    if (count == 0)
+        return;
+    tv_lock_take(&supervisor->lock);
+    tv_jobs_done(supervisor, count, &after);
+    tv_rt_drop(supervisor, &after);
 }
 
 /* Posts first: those who wait go on while this thread still has work. */

@@ -205,8 +205,11 @@ struct tv_job *tv_job_take(struct tv_supervisor *supervisor);
 /* Runs it. Call attached (with a host), without the lock. */
 void tv_job_run(struct tv_supervisor *supervisor, struct tv_job *job);
 
-/* A job has been run. Call with the lock held. */
-void tv_job_done(struct tv_supervisor *supervisor, uint64_t jobs, struct tv_after *after);
+/* Runs each of a list, and returns how many they were. Call as tv_job_run. */
+uint64_t tv_jobs_run(struct tv_supervisor *supervisor, struct tv_job *jobs);
+
+/* So many jobs have been run. Call with the lock held. */
+void tv_jobs_done(struct tv_supervisor *supervisor, uint64_t jobs, struct tv_after *after);
 
 /* ---- threads ------------------------------------------------------------------------------- */
 

@@ -30,7 +30,11 @@ struct tv_lock {
 enum tv_err tv_lock_init(struct tv_lock *lock);
 void tv_lock_fini(struct tv_lock *lock);
 
-/* Waits for holders only, who never wait for anything. */
+/*
+ * Waits for holders only, who never wait for anything: looks up to TV_LOCK_SPINS times whether the
+ * holder has gone, before it goes to sleep.
+ */
+#define TV_LOCK_SPINS 100
 void tv_lock_take(struct tv_lock *lock);
 void tv_lock_drop(struct tv_lock *lock);
 bool tv_lock_is_mine(struct tv_lock *lock);

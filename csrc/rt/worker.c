@@ -10,30 +10,46 @@
 
 #include <stdlib.h>
 
+/* From being attached until detaching. */
+struct turn {
+    struct tv_worker *worker;
+    struct tv_after after; /* of the present hold */
+    tv_ns now, until;
+    struct tv_task *task;  /* taken, and its body not called yet; NULL: none */
+    struct tv_token *old;  /* the token of its attempt before, held */
+};
+
 /*
- * Takes the next ready attempt: NULL, none. The lock is held before and after. Hooks that the step
- * has brought about must not come between the take and the body: another worker gets them.
+ * An attempt has been taken: it is this worker's. Hooks that the step has brought about must not
+ * come between the take and the body: another worker gets them. Call with the lock held.
  */
-static struct tv_task *take(struct tv_worker *worker, tv_ns now, struct tv_after *after,
-                            struct tv_token **old)
+static void accept(struct turn *turn, struct tv_actor *actor)
 {
+    struct tv_worker *worker = turn->worker;
     struct tv_supervisor *supervisor = worker->member.supervisor;
     struct tv_pool *pool = &supervisor->pool;
-    struct tv_input in = {.kind = TV_IN_TAKE};
-    struct tv_task *task;
+    struct tv_task *task = tv_task_of(actor);
 
-    if (tv_is_exiting() || tv_rt_step(supervisor, now, &in, after) != TV_STEP_OK || !in.actor)
-        return NULL;
-    task = tv_task_of(in.actor);
-    *old = tv_task_renew_token(task);
+    turn->task = worker->task = task;
+    turn->old = tv_task_renew_token(task);
     task->worker = worker;
-    worker->task = task;
-    worker->took_ns = now;
+    worker->took_ns = pool->took_ns = turn->now;
     pool->last_taker = worker;
     pool->takes++;
-    tv_jobs_pass_on(supervisor, after);
-    tv_pool_watch(supervisor, now, after);
-    return task;
+    tv_jobs_pass_on(supervisor, &turn->after);
+    tv_pool_watch(supervisor, turn->now, &turn->after);
+}
+
+/* Takes the next ready attempt. False: none. The lock is held before and after. */
+static bool take(struct turn *turn)
+{
+    struct tv_input in = {.kind = TV_IN_TAKE};
+
+    if (tv_is_exiting() || tv_rt_step(turn->worker->member.supervisor, turn->now, &in,
+                                      &turn->after) != TV_STEP_OK || !in.actor)
+        return false;
+    accept(turn, in.actor);
+    return true;
 }
 
 static void call(struct tv_worker *worker, struct tv_task *task, struct tv_result *result)
@@ -45,60 +61,85 @@ static void call(struct tv_worker *worker, struct tv_task *task, struct tv_resul
     tv_self = outer;
 }
 
-/* Hands the result in. The lock is held before and after. */
-static void hand_in(struct tv_worker *worker, struct tv_task *task, struct tv_input *in, tv_ns now,
-                    struct tv_after *after)
+static bool is_over(const struct turn *turn)
 {
-    struct tv_pool *pool = &worker->member.supervisor->pool;
+    const struct tv_supervisor *supervisor = turn->worker->member.supervisor;
 
-    worker->task = NULL;
-    task->worker = NULL;
-    if (pool->last_taker == worker)
-        pool->last_taker = NULL;
-    tv_rt_step(worker->member.supervisor, now, in, after);
+    return supervisor->host && supervisor->host->exclusive && turn->now >= turn->until;
 }
 
-/* From taking to having handed in; returns when the body ended. Lock held before and after. */
-static tv_ns run_attempt(struct tv_worker *worker, struct tv_task *task, struct tv_token *old,
-                         struct tv_after *after)
+/* Hands the result in, and takes what is next in the same step. Lock held before and after. */
+static void hand_in(struct turn *turn, struct tv_task *task, struct tv_result *result)
 {
-    struct tv_supervisor *supervisor = worker->member.supervisor;
-    struct tv_input in = {.kind = TV_IN_RESULT, .actor = &task->actor};
-    struct tv_result result = {.stray = false};
-    tv_ns now;
+    struct tv_supervisor *supervisor = turn->worker->member.supervisor;
+    struct tv_after *after = &turn->after;
+    struct tv_input in = {
+        .kind = TV_IN_RESULT,
+        .actor = &task->actor,
+        .error = result->error,
+        .stray = result->stray,
+        .go_on = !supervisor->jobs && !is_over(turn) && !tv_is_exiting(),
+    };
 
-    tv_rt_drop(supervisor, after);
-    tv_token_rele(old);
-    call(worker, task, &result);
-    in.error = result.error;
-    in.stray = result.stray;
-    now = tv_now();
-    tv_lock_take(&supervisor->lock);
-    hand_in(worker, task, &in, now, after);
+    turn->worker->task = NULL;
+    task->worker = NULL;
+    if (supervisor->pool.last_taker == turn->worker)
+        supervisor->pool.last_taker = NULL;
+    tv_rt_step(supervisor, turn->now, &in, after);
     tv_text_retire(in.spare, &after->dead);
     tv_text_retire(tv_error_text(&in.error), &after->dead);
     after->any |= after->dead != NULL;
-    if (after->jobs) {
-        tv_pool_watch(supervisor, now, after);
-        tv_rt_drop(supervisor, after);
-        tv_lock_take(&supervisor->lock);
-    }
-    return now;
+    if (in.next)
+        accept(turn, in.next);
 }
 
-/* Runs queued jobs, one per hold. True: there was one. Lock held before and after. */
-static bool run_job(struct tv_worker *worker, tv_ns now, struct tv_after *after)
+/* Runs what this thread has been left by a result. Lock held before and after. */
+static void run_own_jobs(struct turn *turn)
 {
-    struct tv_supervisor *supervisor = worker->member.supervisor;
+    struct tv_supervisor *supervisor = turn->worker->member.supervisor;
+    struct tv_job *jobs = turn->after.jobs;
+    uint64_t count;
+
+    turn->after.jobs = NULL;
+    tv_pool_watch(supervisor, turn->now, &turn->after);
+    tv_rt_drop(supervisor, &turn->after);
+    count = tv_jobs_run(supervisor, jobs);
+    tv_lock_take(&supervisor->lock);
+    tv_jobs_done(supervisor, count, &turn->after);
+}
+
+/* The attempt that has been taken, to its result. Lock held before and after. */
+static void run_attempt(struct turn *turn)
+{
+    struct tv_supervisor *supervisor = turn->worker->member.supervisor;
+    struct tv_result result = {.stray = false};
+    struct tv_task *task = turn->task;
+
+    turn->task = NULL;
+    tv_rt_drop(supervisor, &turn->after);
+    tv_token_rele(turn->old);
+    call(turn->worker, task, &result);
+    turn->now = tv_now();
+    tv_lock_take(&supervisor->lock);
+    hand_in(turn, task, &result);
+    if (turn->after.jobs)
+        run_own_jobs(turn);
+}
+
+/* Runs one queued job. False: there is none. Lock held before and after. */
+static bool run_job(struct turn *turn)
+{
+    struct tv_supervisor *supervisor = turn->worker->member.supervisor;
     struct tv_job *job = tv_job_take(supervisor);
 
     if (!job)
         return false;
-    tv_pool_watch(supervisor, now, after);
-    tv_rt_drop(supervisor, after);
+    tv_pool_watch(supervisor, turn->now, &turn->after);
+    tv_rt_drop(supervisor, &turn->after);
     tv_job_run(supervisor, job);
     tv_lock_take(&supervisor->lock);
-    tv_job_done(supervisor, 1, after);
+    tv_jobs_done(supervisor, 1, &turn->after);
+    turn->now = tv_now();
     return true;
 }
 
@@ -113,14 +154,13 @@ static void become_idle(struct tv_worker *worker)
     pool->idle.next = &worker->link;
 }
 
-/* How a turn ends. */
-enum turn {
+enum turn_end {
     TURN_AGAIN, /* attached long enough: rest and come again, counted as arriving meanwhile */
     TURN_IDLE,  /* nothing to do */
     TURN_LEAVE,
 };
 
-static enum turn end_turn(struct tv_worker *worker, bool again)
+static enum turn_end end_turn(struct tv_worker *worker, bool again)
 {
     struct tv_pool *pool = &worker->member.supervisor->pool;
 
@@ -137,34 +177,26 @@ static enum turn end_turn(struct tv_worker *worker, bool again)
 }
 
 /* Attached, from arriving to the end of the turn. */
-static enum turn take_turn(struct tv_worker *worker, tv_ns asked)
+static enum turn_end take_turn(struct tv_worker *worker, tv_ns asked)
 {
     struct tv_supervisor *supervisor = worker->member.supervisor;
-    bool exclusive = supervisor->host && supervisor->host->exclusive;
-    struct tv_after after = TV_AFTER(TV_WORKER);
-    tv_ns now = tv_now();
-    tv_ns until = tv_turn_until(asked, now);
+    struct turn turn = {.worker = worker, .after = TV_AFTER(TV_WORKER), .now = tv_now()};
+    enum turn_end end;
     bool again = false;
-    enum turn turn;
 
+    turn.until = tv_turn_until(asked, turn.now);
     tv_lock_take(&supervisor->lock);
-    tv_pool_arrive(worker, now, &after);
+    tv_pool_arrive(worker, turn.now, &turn.after);
     while (!again) {
-        struct tv_token *old = NULL;
-        struct tv_task *task;
-
-        if (run_job(worker, now, &after)) {
-            now = tv_now();
-        } else if ((task = take(worker, now, &after, &old))) {
-            now = run_attempt(worker, task, old, &after);
-        } else {
+        if (!turn.task && !run_job(&turn) && !take(&turn))
             break;
-        }
-        again = exclusive && now >= until && tv_pool_has_work(supervisor);
+        if (turn.task)
+            run_attempt(&turn);
+        again = !turn.task && is_over(&turn) && tv_pool_has_work(supervisor);
     }
-    turn = end_turn(worker, again);
-    tv_rt_drop(supervisor, &after);
-    return turn;
+    end = end_turn(worker, again);
+    tv_rt_drop(supervisor, &turn.after);
+    return end;
 }
 
 /*
@@ -204,21 +236,21 @@ static bool sleep_idle(struct tv_worker *worker)
 }
 
 /* Turns until there is nothing to do: IDLE, or LEAVE. */
-static enum turn work(struct tv_worker *worker)
+static enum turn_end work(struct tv_worker *worker)
 {
-    enum turn turn;
+    enum turn_end end;
 
     do {
         tv_ns asked = tv_now();
 
         if (!tv_member_attach(&worker->member))
             return TURN_LEAVE;
-        turn = take_turn(worker, asked);
+        end = take_turn(worker, asked);
         tv_member_detach(&worker->member);
-        if (turn == TURN_AGAIN)
+        if (end == TURN_AGAIN)
             tv_thread_rest(TV_TURN_REST);
-    } while (turn == TURN_AGAIN);
-    return turn;
+    } while (end == TURN_AGAIN);
+    return end;
 }
 
 void tv_worker_free(void *arg)

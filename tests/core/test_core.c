@@ -301,6 +301,63 @@ static void a_take_of_nothing_gives_nothing(void)
     done();
 }
 
+/* `a` under ALWAYS has been taken and ends; `b` is ready. */
+static struct tv_input ended(struct tv_options options, bool go_on)
+{
+    struct tv_input in = {.kind = TV_IN_RESULT, .actor = &a.actor, .go_on = go_on};
+
+    rig_add(&rig, 0, &a, "a", options);
+    rig_take(&rig, 0);
+    rig_add(&rig, 0, &b, "b", RIG_OPTIONS);
+    CHECK_EQ(rig_step(&rig, 5, &in), TV_STEP_OK);
+    return in;
+}
+
+static struct tv_options always(void)
+{
+    struct tv_options options = RIG_OPTIONS;
+
+    options.restart = TV_RESTART_ALWAYS;
+    options.interval_ns = TV_NONE;
+    return options;
+}
+
+static void a_result_may_take_the_next_attempt_in_its_step(void)
+{
+    struct tv_input in;
+
+    begin();
+    in = ended(always(), true);
+    CHECK(in.next == &b.actor);
+    CHECK_EQ(b.actor.state, TV_ACTOR_RUNNING);
+    CHECK_FX(&rig, "task_stopped a/1 5ns, task_starting b/1");
+    done();
+}
+
+static void a_result_takes_nothing_unasked(void)
+{
+    struct tv_input in;
+
+    begin();
+    in = ended(always(), false);
+    CHECK(in.next == NULL);
+    CHECK_EQ(b.actor.state, TV_ACTOR_READY);
+    done();
+}
+
+/* Who is told, or freed, comes before the next body. */
+static void a_result_that_leaves_something_to_do_takes_nothing(void)
+{
+    struct tv_input in;
+
+    begin();
+    in = ended(RIG_OPTIONS, true);
+    CHECK(in.next == NULL);
+    CHECK_EQ(b.actor.state, TV_ACTOR_READY);
+    CHECK(rig.core.fx.acts > 0);
+    done();
+}
+
 static void the_deadline_is_that_of_the_first_timer(void)
 {
     struct tv_options options = RIG_OPTIONS;
@@ -352,6 +409,9 @@ int main(int argc, char **argv)
         TEST(timers_before_now_come_before_the_input_and_those_at_now_after_it),
         TEST(timers_of_one_instant_come_in_the_order_of_arming),
         TEST(a_take_of_nothing_gives_nothing),
+        TEST(a_result_may_take_the_next_attempt_in_its_step),
+        TEST(a_result_takes_nothing_unasked),
+        TEST(a_result_that_leaves_something_to_do_takes_nothing),
         TEST(the_deadline_is_that_of_the_first_timer),
         TEST(where_nobody_listens_the_same_happens),
     };

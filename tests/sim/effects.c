@@ -44,9 +44,10 @@ void effects_hash(struct world *world, enum tv_step answer)
     tv_ns due = tv_core_deadline(&world->core);
 
     for (uint32_t i = 0; i < fx->events && !fx->mute; i++)
-        hash = hash_of_event(hash, &fx->event[i]);
+        world->told = hash_of_event(world->told, &fx->event[i]);
     for (uint32_t i = 0; i < fx->acts; i++)
-        hash = hash_of_act(hash, &fx->act[i]);
+        world->told = hash_of_act(world->told, &fx->act[i]);
+    hash = mixed(hash, world->told);
     hash = mixed(hash, (uint64_t)(world->core.now - world->epoch_ns));
     world->hash = mixed(hash, (uint64_t)(due == TV_NEVER ? TV_NEVER : due - world->epoch_ns));
 }

@@ -104,6 +104,8 @@ struct world {
     uint64_t in_flight;
     tv_ns epoch_ns;       /* what the instant 0 is in this world */
     uint64_t hash;        /* of every effect; instants count from the epoch */
+    uint64_t told;        /* of the effects alone, whatever steps they came in */
+    bool goes_on;         /* a result takes the next attempt in the same step, if it can */
     uint64_t steps;
     const struct move *move; /* the one being played */
     tv_ns closing_ns;     /* when the shutdown was requested */
@@ -123,6 +125,7 @@ struct played {
     enum tv_step answer;
     tv_id id; /* TAKE, LEAVE: which task; ADD, RESERVE, SUBMIT: its id; 0: none */
     uint64_t count; /* CANCEL_SLOT */
+    tv_id next;     /* RESULT: what was taken in the same step; 0: nothing */
 };
 
 /*

@@ -201,7 +201,8 @@ static struct tv_input input_of(struct world *world, const struct move *move)
                           .admission = move->admission,
                           .wait = move->wait,
                           .purge = move->purge,
-                          .for_loop = move->on_loop};
+                          .for_loop = move->on_loop,
+                          .go_on = world->goes_on && move->kind == TV_IN_RESULT};
 
     if (move->kind == TV_IN_ADD || move->kind == TV_IN_RESERVE || move->kind == TV_IN_SUBMIT)
         in.actor = &new_record(world, move)->actor;
@@ -239,6 +240,14 @@ static void take_withdrawal(struct world *world, struct record *record, enum tv_
     world_free(world, record);
 }
 
+static void take_attempt(struct world *world, struct record *record)
+{
+    SIM_EXPECT(world, !record->in_flight, "6 two attempts of task %" PRIu64 " overlap",
+               record->actor.id);
+    record->in_flight = true;
+    world->in_flight++;
+}
+
 /* What the host does with the answer; the effects are applied and nothing is freed yet. */
 static void take_answer(struct world *world, const struct move *move, struct tv_input *in,
                         enum tv_step answer)
@@ -246,15 +255,14 @@ static void take_answer(struct world *world, const struct move *move, struct tv_
     struct record *record = in->actor ? record_of(in->actor) : NULL;
 
     if (move->kind == TV_IN_TAKE && record) {
-        SIM_EXPECT(world, !record->in_flight, "6 two attempts of task %" PRIu64 " overlap",
-                   record->actor.id);
-        record->in_flight = true;
-        world->in_flight++;
+        take_attempt(world, record);
     } else if (move->kind == TV_IN_RESULT) {
         record->in_flight = record->returning = false;
         world->in_flight--;
         tv_text_rele(tv_error_text(&in->error));
         tv_text_rele(in->spare);
+        if (in->next)
+            take_attempt(world, record_of(in->next));
     } else if (move->kind == TV_IN_RESERVE && answer == TV_STEP_OK) {
         record->batch = move->batch + 1;
     } else if (move->kind == TV_IN_UNRESERVE || move->kind == TV_IN_RESERVE ||
@@ -294,6 +302,7 @@ static struct played input(struct world *world, const struct move *move)
     } while (played.answer == TV_STEP_AGAIN || played.answer == TV_STEP_SHORT);
     played.id = in.actor ? in.actor->id : 0;
     played.count = in.count;
+    played.next = in.next ? in.next->id : 0;
     take_answer(world, move, &in, played.answer);
     effects_free(world);
     if (asked) {
