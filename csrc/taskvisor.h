@@ -212,7 +212,8 @@ enum tv_err tv_add(struct tv_supervisor *supervisor, const struct tv_spec *spec,
  * Many tasks, all accepted before any starts, or none: reserve takes all names (EXISTS: *failed is
  * the index of the first refused one, and nothing stays reserved), commit accepts them, or refuses
  * them with SHUTTING_DOWN and lets go of everything. tasks[i] comes with one reference after
- * reserve, which a refusal takes back. Never block.
+ * reserve, which a refusal takes back. reserve_more adds to a batch; what it refuses leaves that as
+ * it was. Never block.
  */
 struct tv_request {
     const struct tv_spec *spec;
@@ -223,6 +224,8 @@ struct tv_batch;
 enum tv_err tv_reserve(struct tv_supervisor *supervisor, const struct tv_request *requests,
                        size_t count, struct tv_task **tasks, struct tv_batch **batch,
                        size_t *failed);
+enum tv_err tv_reserve_more(struct tv_batch *batch, const struct tv_request *requests,
+                            size_t count, struct tv_task **tasks, size_t *failed);
 enum tv_err tv_commit(struct tv_batch *batch);
 void tv_unreserve(struct tv_batch *batch);
 
@@ -394,6 +397,7 @@ tv_id tv_task_id(const struct tv_task *task);
 struct tv_text *tv_task_name(const struct tv_task *task); /* borrowed */
 void *tv_task_user(const struct tv_task *task);
 struct tv_supervisor *tv_task_supervisor(const struct tv_task *task); /* borrowed */
+void *tv_task_host_arg(const struct tv_task *task);                   /* its supervisor's */
 enum tv_task_state tv_task_state(struct tv_task *task);
 tv_ns tv_task_grace(struct tv_task *task); /* 0 once it is over */
 
@@ -410,7 +414,8 @@ struct tv_outcome {
     enum tv_rejection rejection; /* REJECTED */
 };
 
-/* Call once tv_task_done. */
+/* Call both once tv_task_done. */
+enum tv_outcome_kind tv_task_outcome_kind(const struct tv_task *task);
 void tv_task_outcome(const struct tv_task *task, struct tv_outcome *outcome);
 
 /* Blocks. Until it has its outcome; until its name is free and its body has returned. */

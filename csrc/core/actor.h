@@ -35,25 +35,31 @@ struct tv_slot;
 
 struct tv_actor {
     struct tv_list link;              /* in the list of its state */
-    struct tv_map_link by_name, by_id;
+    struct tv_map_link by_name;
+    union {
+        struct tv_map_link by_id; /* whose hash is the id */
+        struct {
+            struct tv_map_link *next_by_id;
+            tv_id id;
+        };
+    };
     struct tv_timer timer;
     uint8_t state;         /* enum tv_actor_state */
     uint8_t outcome;       /* enum tv_outcome_kind; once settled */
     uint8_t reason;        /* enum tv_reason_kind of the outcome; once settled */
     uint8_t cancel_reason; /* enum tv_cancel_reason; once cancelled */
-    bool cancelled;        /* its own token: set once, never cleared */
-    bool timed_out;        /* its last attempt */
-    bool failed;           /* its last attempt: `error` is that attempt's */
-    bool settled;          /* has an outcome */
-    bool on_loop;          /* its body runs on the loop, not on a worker */
-    bool essential;        /* ending FAILED or FATAL it takes everybody with it */
     uint8_t admission;     /* enum tv_admission; in ROOM and QUEUED */
     uint8_t rejection;     /* enum tv_rejection; of outcome REJECTED */
     uint8_t slot_status;   /* enum tv_slot_status that it was rejected by; then */
+    bool cancelled : 1;    /* its own token: set once, never cleared */
+    bool timed_out : 1;    /* its last attempt */
+    bool failed : 1;       /* its last attempt: `error` is that attempt's */
+    bool settled : 1;      /* has an outcome; nothing of this byte changes after that */
+    bool on_loop : 1;      /* its body runs on the loop, not on a worker */
+    bool essential : 1;    /* ending FAILED or FATAL it takes everybody with it */
     struct tv_slot *slot;              /* that it waits for or owns; NULL: none */
     struct tv_text *name;              /* one reference, the record's */
     const struct tv_options *options;  /* borrowed from the spec until DONE */
-    tv_id id;
     uint64_t attempt;  /* attempts started; saturates */
     uint32_t failures; /* consecutive retries scheduled; saturates */
     uint32_t budget;   /* max_retries, where they ended the task */

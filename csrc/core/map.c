@@ -16,11 +16,17 @@ static struct tv_map_link **bucket(const struct tv_map *map, uint64_t index)
     return tv_grow_at(&map->buckets, index);
 }
 
+/* The higher digits are added for numbers of which only every 64th is there. */
+static uint64_t spread(uint64_t hash)
+{
+    return hash + (hash >> 6) + (hash >> 12);
+}
+
 static uint64_t bucket_of(const struct tv_map *map, uint64_t hash)
 {
-    uint64_t index = hash & (map->level - 1);
+    uint64_t place = spread(hash), index = place & (map->level - 1);
 
-    return index < map->used - map->level ? hash & (2 * map->level - 1) : index;
+    return index < map->used - map->level ? place & (2 * map->level - 1) : index;
 }
 
 static void open_first(struct tv_map *map)
@@ -30,7 +36,10 @@ static void open_first(struct tv_map *map)
         *bucket(map, i) = NULL;
 }
 
-/* One bucket more: what its hash says moves over from the bucket it is split from. */
+/*
+ * One bucket more: what its hash says moves over from the bucket it is split from. The entries of
+ * the next one to be split are all over the memory, and asked for now.
+ */
 static void split(struct tv_map *map)
 {
     uint64_t from = map->used - map->level, to = map->used;
@@ -38,8 +47,10 @@ static void split(struct tv_map *map)
     struct tv_map_link *link = *keep;
 
     *move = NULL;
+    if (from + 1 < map->level)
+        __builtin_prefetch(*bucket(map, from + 1));
     while (link) {
-        if (link->hash & map->level) {
+        if (spread(link->hash) & map->level) {
             *keep = link->next;
             link->next = *move;
             *move = link;
@@ -53,18 +64,21 @@ static void split(struct tv_map *map)
         map->level = map->used;
 }
 
+/* At the end of its chain: what comes first mostly goes first, and is found at once then. */
 void tv_map_insert(struct tv_map *map, struct tv_map_link *link, uint64_t hash)
 {
-    struct tv_map_link **head;
+    struct tv_map_link **end;
 
     if (map->used == 0)
         open_first(map);
     if (map->count >= map->used)
         split(map);
-    head = bucket(map, bucket_of(map, hash));
+    end = bucket(map, bucket_of(map, hash));
+    while (*end)
+        end = &(*end)->next;
     link->hash = hash;
-    link->next = *head;
-    *head = link;
+    link->next = NULL;
+    *end = link;
     map->count++;
 }
 

@@ -11,7 +11,7 @@
 
 struct tv_map_link {
     struct tv_map_link *next;
-    uint64_t hash;
+    uint64_t hash; /* a number in a row will do: neighbours stay neighbours in memory */
 };
 
 struct tv_map {

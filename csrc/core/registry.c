@@ -1,14 +1,5 @@
 #include "core/registry.h"
 
-/*
- * Ids are given one after the other, and what is next to each other stays so: neighbours in time
- * are neighbours in memory. The higher digits are added for those who get every 64th id only.
- */
-static uint64_t hash_of(tv_id id)
-{
-    return id + (id >> 6) + (id >> 12);
-}
-
 void tv_registry_init(struct tv_registry *registry)
 {
     tv_map_init(&registry->names);
@@ -36,7 +27,7 @@ struct tv_actor *tv_registry_by_name(const struct tv_registry *registry, const s
 
 struct tv_actor *tv_registry_by_id(const struct tv_registry *registry, tv_id id)
 {
-    struct tv_map_link *link = tv_map_chain(&registry->ids, hash_of(id));
+    struct tv_map_link *link = tv_map_chain(&registry->ids, id);
 
     for (; link; link = link->next) {
         struct tv_actor *actor = TV_CONTAINER(link, struct tv_actor, by_id);
@@ -59,7 +50,7 @@ void tv_registry_unreserve(struct tv_registry *registry, struct tv_actor *actor)
 
 void tv_registry_enter(struct tv_registry *registry, struct tv_actor *actor)
 {
-    tv_map_insert(&registry->ids, &actor->by_id, hash_of(actor->id));
+    tv_map_insert(&registry->ids, &actor->by_id, actor->id);
 }
 
 void tv_registry_forget_id(struct tv_registry *registry, struct tv_actor *actor)

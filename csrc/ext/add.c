@@ -130,70 +130,105 @@ PyObject *tv_py_add(struct tv_py_core *core, PyObject *spec, PyObject *name,
 
 /* ---- many ---------------------------------------------------------------------------------- */
 
-static int allocate(struct tv_py_batch *batch, size_t count)
-{
-    batch->requests = PyMem_Calloc(count + 1, sizeof *batch->requests);
-    batch->tasks = PyMem_Calloc(count + 1, sizeof *batch->tasks);
-    if (batch->requests && batch->tasks)
-        return 0;
-    PyErr_NoMemory();
-    return -1;
-}
+/*
+ * Chunk by chunk each task is made, reserved and connected, while it is in the cache; nothing is
+ * left to be done to them when they have been accepted. Until then each handle has two references,
+ * the list's and the one that will be the runtime's.
+ */
+#define CHUNK 256
+
+struct chunk {
+    size_t count;
+    struct tv_request requests[CHUNK]; /* each with its handle as `user` and a name held */
+    struct tv_task *tasks[CHUNK];
+};
 
 /* The handle holds the spec. */
-static int fill_request(struct tv_py_batch *batch, struct tv_py_spec *spec, PyObject *name,
-                        PyObject *context)
+static int fill_request(struct tv_py_batch *batch, struct chunk *chunk, struct tv_py_spec *spec,
+                        PyObject *name)
 {
-    struct tv_request *request = &batch->requests[batch->count];
+    struct tv_request *request = &chunk->requests[chunk->count];
 
     request->name = name_for(spec, name);
     if (!request->name)
         return -1;
     request->spec = &spec->spec;
-    request->user = tv_py_handle_new(batch->core, spec, context, batch->asker);
+    request->user = tv_py_handle_new(batch->core, spec, batch->context, batch->asker);
     if (!request->user) {
         tv_text_rele(request->name);
         return -1;
     }
-    batch->count++;
+    batch->needs_loop |= spec->spec.on_loop;
+    chunk->count++;
     return 0;
 }
 
-static int make_request(struct tv_py_batch *batch, PyObject *spec, PyObject *name,
-                        PyObject *context)
+static int make_request(struct tv_py_batch *batch, struct chunk *chunk, PyObject *spec,
+                        PyObject *name)
 {
     struct tv_py_spec *described = tv_py_spec_of(batch->core->state, spec);
-    int err = described ? fill_request(batch, described, name, context) : -1;
+    int err = described ? fill_request(batch, chunk, described, name) : -1;
 
     Py_XDECREF((PyObject *)described);
     return err;
 }
 
-/* One copy of the caller's context serves the whole batch; each attempt enters a copy of it. */
-static int make_requests(struct tv_py_batch *batch, PyObject *specs, PyObject *names)
+static int make_requests(struct tv_py_batch *batch, struct chunk *chunk, PyObject *specs,
+                         PyObject *names)
 {
-    PyObject *context = PyContext_CopyCurrent();
-    int err = context ? 0 : -1;
+    Py_ssize_t end = PyTuple_GET_SIZE(specs);
+    int err = 0;
 
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(specs) && err == 0; i++)
-        err = make_request(batch, PyTuple_GET_ITEM(specs, i),
-                           names ? PyTuple_GET_ITEM(names, i) : NULL, context);
-    Py_XDECREF(context);
+    if (end > batch->count + CHUNK)
+        end = batch->count + CHUNK;
+    for (Py_ssize_t i = batch->count; i < end && err == 0; i++)
+        err = make_request(batch, chunk, PyTuple_GET_ITEM(specs, i),
+                           names ? PyTuple_GET_ITEM(names, i) : NULL);
     return err;
 }
 
-static int reserve(struct tv_py_batch *batch)
+static int reserve(struct tv_py_batch *batch, struct chunk *chunk)
 {
-    struct tv_supervisor *supervisor = batch->core->supervisor;
-    size_t failed = 0;
-    enum tv_err err = tv_reserve(supervisor, batch->requests, batch->count, batch->tasks,
-                                 &batch->batch, &failed);
+    size_t failed;
+    enum tv_err err;
 
+    if (batch->batch)
+        err = tv_reserve_more(batch->batch, chunk->requests, chunk->count, chunk->tasks, &failed);
+    else
+        err = tv_reserve(batch->core->supervisor, chunk->requests, chunk->count, chunk->tasks,
+                         &batch->batch, &failed);
     if (err == TV_OK)
         return 0;
-    batch->batch = NULL;
-    raise_refusal(batch->core, err, err == TV_EXISTS ? batch->requests[failed].name : NULL);
+    raise_refusal(batch->core, err, err == TV_EXISTS ? chunk->requests[failed].name : NULL);
     return -1;
+}
+
+/* The handles get their tasks, and the runtime its references, before the first task can start. */
+static void connect(struct tv_py_batch *batch, struct chunk *chunk)
+{
+    for (size_t i = 0; i < chunk->count; i++) {
+        struct tv_py_handle *handle = chunk->requests[i].user;
+
+        tv_py_handle_accept(handle, chunk->tasks[i]);
+        PyList_SET_ITEM(batch->handles, batch->count++, Py_NewRef((PyObject *)handle));
+    }
+}
+
+static int add_chunk(struct tv_py_batch *batch, PyObject *specs, PyObject *names)
+{
+    struct chunk chunk = {.count = 0};
+    int err = make_requests(batch, &chunk, specs, names);
+
+    if (err == 0)
+        err = reserve(batch, &chunk);
+    if (err == 0)
+        connect(batch, &chunk);
+    for (size_t i = 0; i < chunk.count; i++) {
+        tv_text_rele(chunk.requests[i].name);
+        if (err < 0)
+            Py_DECREF((PyObject *)chunk.requests[i].user);
+    }
+    return err;
 }
 
 static int check_counts(PyObject *specs, PyObject *names)
@@ -205,13 +240,20 @@ static int check_counts(PyObject *specs, PyObject *names)
     return -1;
 }
 
+/* One copy of the caller's context serves the whole batch; each attempt enters a copy of it. */
 static int fill(struct tv_py_batch *batch, PyObject *specs, PyObject *names)
 {
-    if (check_counts(specs, names) < 0 ||
-        allocate(batch, (size_t)PyTuple_GET_SIZE(specs)) < 0 ||
-        make_requests(batch, specs, names) < 0)
+    int err = 0;
+
+    if (check_counts(specs, names) < 0)
         return -1;
-    return batch->count > 0 ? reserve(batch) : 0;
+    batch->context = PyContext_CopyCurrent();
+    batch->handles = PyList_New(PyTuple_GET_SIZE(specs));
+    if (!batch->context || !batch->handles)
+        return -1;
+    while (batch->count < PyTuple_GET_SIZE(specs) && err == 0)
+        err = add_chunk(batch, specs, names);
+    return err;
 }
 
 int tv_py_batch_reserve(struct tv_py_batch *batch, struct tv_py_core *core, PyObject *specs,
@@ -235,79 +277,46 @@ int tv_py_batch_reserve(struct tv_py_batch *batch, struct tv_py_core *core, PyOb
     return err;
 }
 
-static void free_batch(struct tv_py_batch *batch)
-{
-    for (size_t i = 0; i < batch->count; i++) {
-        Py_XDECREF((PyObject *)batch->requests[i].user);
-        tv_text_rele(batch->requests[i].name);
-    }
-    PyMem_Free(batch->requests);
-    PyMem_Free(batch->tasks);
-    *batch = (struct tv_py_batch){.core = NULL};
-}
-
-void tv_py_batch_drop(struct tv_py_batch *batch)
-{
-    if (batch->batch)
-        tv_unreserve(batch->batch);
-    batch->batch = NULL;
-    free_batch(batch);
-}
-
-static PyObject *handles_of(const struct tv_py_batch *batch)
-{
-    PyObject *handles = PyList_New((Py_ssize_t)batch->count);
-
-    for (size_t i = 0; i < batch->count && handles; i++)
-        PyList_SET_ITEM(handles, (Py_ssize_t)i, Py_NewRef((PyObject *)batch->requests[i].user));
-    return handles;
-}
-
-/* The handles get their tasks, and the runtime its references, before the first task can start. */
-static void connect(struct tv_py_batch *batch)
-{
-    for (size_t i = 0; i < batch->count; i++) {
-        tv_py_handle_accept(batch->requests[i].user, batch->tasks[i]);
-        Py_INCREF((PyObject *)batch->requests[i].user);
-    }
-}
-
+/* Takes the runtime's references back. */
 static void disconnect(struct tv_py_batch *batch)
 {
-    for (size_t i = 0; i < batch->count; i++) {
-        struct tv_py_handle *handle = batch->requests[i].user;
+    for (Py_ssize_t i = 0; i < batch->count; i++) {
+        struct tv_py_handle *handle = (void *)PyList_GET_ITEM(batch->handles, i);
 
         handle->task = NULL;
         Py_DECREF(handle);
     }
+    batch->count = 0;
 }
 
-static int need_loop(const struct tv_py_batch *batch)
+void tv_py_batch_drop(struct tv_py_batch *batch)
 {
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->requests[i].spec->on_loop)
-            return tv_py_core_need_loop(batch->core);
-    return 0;
+    disconnect(batch);
+    if (batch->batch)
+        tv_unreserve(batch->batch);
+    batch->batch = NULL;
+    Py_CLEAR(batch->handles);
+    Py_CLEAR(batch->context);
 }
 
 PyObject *tv_py_batch_commit(struct tv_py_batch *batch)
 {
-    PyObject *handles = need_loop(batch) < 0 ? NULL : handles_of(batch);
+    PyObject *handles = batch->handles;
     enum tv_err err = TV_OK;
 
-    if (!handles) {
+    if (batch->needs_loop && tv_py_core_need_loop(batch->core) < 0) {
         tv_py_batch_drop(batch);
         return NULL;
     }
-    if (batch->batch) {
-        connect(batch);
+    if (batch->batch)
         err = tv_commit(batch->batch);
-    }
+    batch->batch = NULL;
     if (err != TV_OK) {
-        disconnect(batch);
-        Py_CLEAR(handles);
+        tv_py_batch_drop(batch);
         raise_refusal(batch->core, err, NULL);
+        return NULL;
     }
-    free_batch(batch);
+    batch->handles = NULL;
+    Py_CLEAR(batch->context);
     return handles;
 }

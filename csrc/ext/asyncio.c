@@ -62,6 +62,12 @@ int tv_py_asyncio_load(struct tv_py_state *state)
         return -1;
     TV_PY_OF_ASYNCIO(X)
 #undef X
+#define X(name)                                                                            \
+    Py_XSETREF(state->task_##name, tv_py_attribute(state->AsyncioTask, #name));            \
+    if (!state->task_##name)                                                               \
+        return -1;
+    TV_PY_OF_TASK(X)
+#undef X
     state->current = PyContextVar_New("taskvisor_attempt", NULL);
     return state->current ? 0 : -1;
 }

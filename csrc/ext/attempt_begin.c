@@ -13,7 +13,8 @@ static struct tv_py_attempt *attempt_new(struct tv_py_loop *loop, struct tv_task
 
     if (!self)
         return NULL;
-    self->call = (struct tv_py_call){.state = loop->state, .core = handle->core, .task = task};
+    self->call = (struct tv_py_call){
+        .state = loop->state, .core = tv_task_host_arg(task), .task = task};
     self->handle = handle;
     self->loop = loop;
     self->task = self->repeat = NULL;
@@ -65,20 +66,55 @@ static PyObject *checked_coroutine(struct tv_py_state *state, PyObject *made)
 
 #if PY_VERSION_HEX >= 0x030C0000
 /*
+ * The keyword arguments of the task: {loop, name, context, eager_start}. The Loop keeps one dict of
+ * them, which is taken while it is in use: the task's first step may begin another task.
+ */
+static PyObject *take_keywords(struct tv_py_loop *loop)
+{
+    PyObject *names = loop->state->with_eager_task, *kwargs = loop->task_keywords;
+
+    loop->task_keywords = NULL;
+    if (kwargs)
+        return kwargs;
+    kwargs = PyDict_New();
+    if (kwargs && (PyDict_SetItem(kwargs, PyTuple_GET_ITEM(names, 0), loop->loop) < 0 ||
+                   PyDict_SetItem(kwargs, PyTuple_GET_ITEM(names, 3), Py_True) < 0))
+        Py_CLEAR(kwargs);
+    return kwargs;
+}
+
+static int set_keywords(const struct tv_py_loop *loop, PyObject *kwargs, PyObject *name,
+                        PyObject *context)
+{
+    PyObject *names = loop->state->with_eager_task;
+
+    if (PyDict_SetItem(kwargs, PyTuple_GET_ITEM(names, 1), name) < 0)
+        return -1;
+    return PyDict_SetItem(kwargs, PyTuple_GET_ITEM(names, 2), context);
+}
+
+/* With no exception set; what it cannot keep it drops. */
+static void keep_keywords(struct tv_py_loop *loop, PyObject *kwargs)
+{
+    if (Py_REFCNT(kwargs) == 1 && !loop->task_keywords &&
+        set_keywords(loop, kwargs, Py_None, Py_None) == 0) {
+        loop->task_keywords = kwargs;
+        return;
+    }
+    PyErr_Clear();
+    Py_DECREF(kwargs);
+}
+
+/*
  * The same as a call of the type. SystemExit and KeyboardInterrupt out of the first step come out
  * of it and are kept by the task too, which nobody has then: it is not to complain of that.
  */
-static PyObject *eager_task(struct tv_py_state *state, PyObject *const *values)
+static PyObject *eager_task(struct tv_py_loop *loop, PyObject *coroutine, PyObject *kwargs)
 {
-    PyTypeObject *type = (PyTypeObject *)state->AsyncioTask;
-    PyObject *args = PyTuple_Pack(1, values[0]), *kwargs = PyDict_New(), *task = NULL;
-    Py_ssize_t count = PyTuple_GET_SIZE(state->with_eager_task);
+    PyTypeObject *type = (PyTypeObject *)loop->state->AsyncioTask;
+    PyObject *args = PyTuple_Pack(1, coroutine);
+    PyObject *task = args ? type->tp_new(type, args, kwargs) : NULL;
 
-    for (Py_ssize_t i = 0; i < count && kwargs; i++)
-        if (PyDict_SetItem(kwargs, PyTuple_GET_ITEM(state->with_eager_task, i), values[i + 1]) < 0)
-            Py_CLEAR(kwargs);
-    if (args && kwargs)
-        task = type->tp_new(type, args, kwargs);
     if (task && type->tp_init(task, args, kwargs) < 0) {
         PyObject *raised = tv_py_take_exception();
 
@@ -87,9 +123,32 @@ static PyObject *eager_task(struct tv_py_state *state, PyObject *const *values)
         Py_CLEAR(task);
         tv_py_put_exception(raised);
     }
-    Py_XDECREF(kwargs);
     Py_XDECREF(args);
     return task;
+}
+
+static PyObject *direct_task(struct tv_py_loop *loop, PyObject *coroutine, PyObject *name,
+                             PyObject *context)
+{
+    PyObject *kwargs = take_keywords(loop), *task = NULL, *raised;
+
+    if (!kwargs)
+        return NULL;
+    if (set_keywords(loop, kwargs, name, context) == 0)
+        task = eager_task(loop, coroutine, kwargs);
+    raised = task ? NULL : tv_py_take_exception();
+    keep_keywords(loop, kwargs);
+    if (raised)
+        tv_py_put_exception(raised);
+    return task;
+}
+#else
+static PyObject *direct_task(struct tv_py_loop *loop, PyObject *coroutine, PyObject *name,
+                             PyObject *context)
+{
+    PyObject *values[] = {coroutine, loop->loop, name, context};
+
+    return PyObject_Vectorcall(loop->state->AsyncioTask, values, 1, loop->state->with_task);
 }
 #endif
 
@@ -97,18 +156,12 @@ static PyObject *eager_task(struct tv_py_state *state, PyObject *const *values)
 static PyObject *make_task(struct tv_py_loop *loop, PyObject *coroutine, PyObject *name,
                            PyObject *context)
 {
-    struct tv_py_state *state = loop->state;
-    PyObject *direct[] = {coroutine, loop->loop, name, context, Py_True};
     PyObject *by_loop[] = {loop->loop, coroutine, name, context};
 
-    if (loop->makes_tasks)
-        return PyObject_VectorcallMethod(state->call_create_task, by_loop, 2,
-                                         state->with_new_task);
-#if PY_VERSION_HEX >= 0x030C0000
-    return eager_task(state, direct);
-#else
-    return PyObject_Vectorcall(state->AsyncioTask, direct, 1, state->with_task);
-#endif
+    if (!loop->makes_tasks)
+        return direct_task(loop, coroutine, name, context);
+    return PyObject_VectorcallMethod(loop->state->call_create_task, by_loop, 2,
+                                     loop->state->with_new_task);
 }
 
 static PyObject *begin(struct tv_py_attempt *self, PyObject *context)
@@ -131,7 +184,9 @@ static PyObject *begin(struct tv_py_attempt *self, PyObject *context)
 
 static int is_done(struct tv_py_state *state, PyObject *task)
 {
-    PyObject *answer = PyObject_CallMethodNoArgs(task, state->call_done);
+    PyObject *answer = Py_IS_TYPE(task, (PyTypeObject *)state->AsyncioTask)
+                           ? PyObject_CallOneArg(state->task_done, task)
+                           : PyObject_CallMethodNoArgs(task, state->call_done);
     int done = answer ? PyObject_IsTrue(answer) : -1;
 
     Py_XDECREF(answer);

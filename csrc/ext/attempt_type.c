@@ -126,7 +126,10 @@ void tv_py_attempt_finish_raised(struct tv_py_attempt *self)
 /* The asyncio task is done: what came of it. */
 void tv_py_attempt_finish_done(struct tv_py_attempt *self, PyObject *task)
 {
-    PyObject *value = PyObject_CallMethodNoArgs(task, self->call.state->call_result);
+    struct tv_py_state *state = self->call.state;
+    PyObject *value = Py_IS_TYPE(task, (PyTypeObject *)state->AsyncioTask)
+                          ? PyObject_CallOneArg(state->task_result, task)
+                          : PyObject_CallMethodNoArgs(task, state->call_result);
 
     if (value)
         tv_py_attempt_finish(self, value, NULL);

@@ -104,6 +104,11 @@ int tv_py_bind(struct tv_py_state *state, PyObject *namespace)
         return -1;
     TV_PY_IMPORTED(X)
 #undef X
+#define X(name)                                                              \
+    if (set(&state->field_##name, PyUnicode_InternFromString(#name)) < 0)    \
+        return -1;
+    TV_PY_FIELDS(X)
+#undef X
     return bind_restarts(state);
 }
 

@@ -92,7 +92,7 @@ void tv_py_call_body(struct tv_task *task, void *arg, struct tv_result *result)
     struct tv_py_spec *spec = arg;
     struct tv_py_handle *handle = tv_task_user(task);
     struct tv_py_call call = {
-        .state = tv_py_state_of((PyObject *)handle), .core = handle->core, .task = task};
+        .state = tv_py_state_of((PyObject *)handle), .core = tv_task_host_arg(task), .task = task};
     unsigned generation = tv_generation();
     PyObject *context, *value = NULL, *exception = NULL;
 

@@ -39,6 +39,7 @@
     X(Attempt, attempt)                           \
     X(Watch, watch)                               \
     X(Await, await)                               \
+    X(Ended, ended)                               \
     X(Place, place)                               \
     X(Clock, clock)                               \
     X(AioTaskHandle, aiohandle)
@@ -114,6 +115,24 @@
     X(urandom, "os", "urandom")                                       \
     X(Coroutine, "collections.abc", "Coroutine")
 
+/* X(name): methods of asyncio's own Task, which are called without looking for them. */
+#define TV_PY_OF_TASK(X)                          \
+    X(done)                                       \
+    X(result)
+
+/* X(name): names of attributes of the package's own classes; state->field_name is the str. */
+#define TV_PY_FIELDS(X)                           \
+    X(admission)                                  \
+    X(attempts)                                   \
+    X(exception)                                  \
+    X(exit_code)                                  \
+    X(kind)                                       \
+    X(reason)                                     \
+    X(rejection)                                  \
+    X(slot)                                       \
+    X(task)                                       \
+    X(value)
+
 /* X(name): names of methods that an attempt on a loop calls; state->call_name is the str. */
 #define TV_PY_CALLED(X)                           \
     X(done)                                       \
@@ -148,6 +167,12 @@ struct tv_py_state {
 #undef X
 #define X(name, module, attribute) PyObject *name;
     TV_PY_OF_ASYNCIO(X)
+#undef X
+#define X(name) PyObject *task_##name;
+    TV_PY_OF_TASK(X)
+#undef X
+#define X(name) PyObject *field_##name;
+    TV_PY_FIELDS(X)
 #undef X
 #define X(name) PyObject *call_##name;
     TV_PY_CALLED(X)

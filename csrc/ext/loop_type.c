@@ -142,6 +142,7 @@ static int loop_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(object));
     Py_VISIT(self->loop);
     Py_VISIT(self->context);
+    Py_VISIT(self->task_keywords);
     for (struct tv_py_watch *watch = self->watches; watch; watch = watch->next)
         Py_VISIT(watch);
     return 0;
@@ -157,6 +158,7 @@ static void loop_dealloc(PyObject *object)
     end(self);
     tv_loop_rele(self->mailbox);
     Py_XDECREF(self->context);
+    Py_XDECREF(self->task_keywords);
     Py_XDECREF(self->loop);
     type->tp_free(object);
     Py_DECREF(type);

@@ -23,6 +23,7 @@ struct tv_py_loop {
     struct tv_loop *mailbox;         /* held */
     PyObject *loop;
     PyObject *context;               /* an empty one, which our callbacks run in */
+    PyObject *task_keywords;         /* a dict, kept for the next task; NULL: in use, or none yet */
     struct tv_py_attempt *attempts;  /* those that run; held */
     struct tv_py_watch *watches;     /* those that have not been told; held */
     struct tv_py_loop *next, *previous; /* in state->loops */
@@ -123,8 +124,11 @@ int tv_py_watch_begin(struct tv_py_watch *self, const struct tv_watched *target)
 /* Both, without a handle. */
 struct tv_py_watch *tv_py_watch_new(struct tv_py_state *state, const struct tv_watched *target);
 
-/* Settles the future if it is pending. */
-void tv_py_watch_settle(struct tv_py_watch *self);
+/*
+ * What is thrown into who awaits is no StopIteration, which would end him: where one has been
+ * raised, it becomes the cause of a RuntimeError.
+ */
+void tv_py_throwable(void);
 
 /* Its __await__. */
 PyObject *tv_py_watch_await(PyObject *self);

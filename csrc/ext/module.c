@@ -75,6 +75,12 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     TV_PY_IMPORTED(X)
     TV_PY_OF_ASYNCIO(X)
 #undef X
+#define X(name) Py_VISIT(state->task_##name);
+    TV_PY_OF_TASK(X)
+#undef X
+#define X(name) Py_VISIT(state->field_##name);
+    TV_PY_FIELDS(X)
+#undef X
 #define X(name) Py_VISIT(state->call_##name);
     TV_PY_CALLED(X)
 #undef X
@@ -99,6 +105,12 @@ static int module_clear(PyObject *module)
     TV_PY_BOUND(X)
     TV_PY_IMPORTED(X)
     TV_PY_OF_ASYNCIO(X)
+#undef X
+#define X(name) Py_CLEAR(state->task_##name);
+    TV_PY_OF_TASK(X)
+#undef X
+#define X(name) Py_CLEAR(state->field_##name);
+    TV_PY_FIELDS(X)
 #undef X
 #define X(name) Py_CLEAR(state->call_##name);
     TV_PY_CALLED(X)

@@ -197,7 +197,6 @@ struct tv_text *tv_py_default_name(struct tv_py_state *state, PyObject *fn);
 struct tv_py_handle {
     PyObject_HEAD
     struct tv_task *task;      /* held; NULL until it is accepted */
-    struct tv_py_core *core;   /* borrowed until host->forgotten */
     struct tv_py_spec *spec;
     PyObject *context;         /* of contextvars */
     PyObject *result;          /* what the last attempt returned (NULL: None) or raised */
@@ -210,6 +209,11 @@ struct tv_py_handle {
     bool has_own_context;      /* made for this task alone, and untracked as the handle is */
     bool enters_own_context;   /* and by its one attempt; else each attempt enters a copy */
 };
+
+/* With what the collector puts in front: a size class of Python's allocator. */
+_Static_assert(sizeof(void *) != 8 || sizeof(PyObject) != 16 ||
+                   sizeof(struct tv_py_handle) + 16 <= 112,
+               "a handle has grown");
 
 /* Whose handle: that of a thread, or of a coroutine, whose type is aio's. */
 enum tv_py_asker { TV_PY_THREAD, TV_PY_COROUTINE };
@@ -362,10 +366,11 @@ PyObject *tv_py_handle_leave(PyObject *self, PyObject *unused);
 /* Tasks that are reserved and not yet accepted. */
 struct tv_py_batch {
     struct tv_py_core *core;
-    size_t count;
-    struct tv_request *requests;   /* each with its handle as `user` and a name held */
-    struct tv_task **tasks;
-    struct tv_batch *batch;
+    struct tv_batch *batch; /* NULL: of none */
+    PyObject *handles;      /* a list, filled up to `count` */
+    Py_ssize_t count;
+    PyObject *context;      /* of all */
+    bool needs_loop;
     enum tv_py_asker asker;
 };
 

@@ -11,7 +11,7 @@
 
 static int read_slot(struct tv_py_submission *self, PyObject *spec)
 {
-    PyObject *slot = tv_py_attribute(spec, "slot");
+    PyObject *slot = PyObject_GetAttr(spec, self->core->state->field_slot);
 
     self->slot = slot ? tv_py_name(slot, "slot") : NULL;
     Py_XDECREF(slot);
@@ -20,11 +20,12 @@ static int read_slot(struct tv_py_submission *self, PyObject *spec)
 
 static int read_admission(struct tv_py_submission *self, PyObject *spec)
 {
-    PyObject *admission = tv_py_attribute(spec, "admission");
+    struct tv_py_state *state = self->core->state;
+    PyObject *admission = PyObject_GetAttr(spec, state->field_admission);
     int value = -1;
 
     if (admission)
-        value = tv_py_member_value(self->core->state->AdmissionPolicy, admission, "admission");
+        value = tv_py_member_value(state->AdmissionPolicy, admission, "admission");
     Py_XDECREF(admission);
     if (value < 0)
         return -1;
@@ -34,7 +35,7 @@ static int read_admission(struct tv_py_submission *self, PyObject *spec)
 
 static int make_handle(struct tv_py_submission *self, PyObject *spec)
 {
-    PyObject *task = tv_py_attribute(spec, "task"), *context = NULL;
+    PyObject *task = PyObject_GetAttr(spec, self->core->state->field_task), *context = NULL;
     struct tv_py_spec *described = task ? tv_py_spec_of(self->core->state, task) : NULL;
 
     if (described && (!described->spec.on_loop || tv_py_core_need_loop(self->core) == 0))

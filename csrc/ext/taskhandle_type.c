@@ -19,7 +19,6 @@ struct tv_py_handle *tv_py_handle_new(struct tv_py_core *core, struct tv_py_spec
     if (!self)
         return NULL;
     self->task = NULL;
-    self->core = core;
     self->spec = (struct tv_py_spec *)Py_NewRef(spec);
     self->context = Py_NewRef(context);
     self->result = self->traceback = self->callbacks = self->outcome = self->weakrefs = NULL;
@@ -111,12 +110,9 @@ static bool can_be_in_a_cycle(PyObject *object)
 /* The runtime's reference is dropped last: it may be the last one. */
 void tv_py_handle_forget(struct tv_py_handle *self)
 {
-    struct tv_outcome outcome;
-
     Py_CLEAR(self->spec);
     drop_context(self);
-    tv_task_outcome(self->task, &outcome);
-    if (outcome.kind == TV_OUTCOME_ABANDONED) {
+    if (tv_task_outcome_kind(self->task) == TV_OUTCOME_ABANDONED) {
         Py_CLEAR(self->traceback);
         Py_CLEAR(self->result);
     }

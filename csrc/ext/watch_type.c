@@ -102,19 +102,20 @@ void tv_py_watch_withdraw(struct tv_py_watch *self)
     Py_DECREF(self);
 }
 
-/* What is thrown into a future is no StopIteration: that would end the coroutine that awaits. */
-static PyObject *throwable(PyObject *exception)
+void tv_py_throwable(void)
 {
-    PyObject *error;
+    PyObject *exception, *error;
 
-    if (!PyObject_TypeCheck(exception, (PyTypeObject *)PyExc_StopIteration))
-        return exception;
+    if (!PyErr_ExceptionMatches(PyExc_StopIteration))
+        return;
+    exception = tv_py_take_exception();
     error = PyObject_CallFunction(PyExc_RuntimeError, "s", "the task's body raised StopIteration");
-    if (error)
+    if (error) {
         PyException_SetCause(error, exception);
-    else
+        tv_py_put_exception(error);
+    } else {
         Py_DECREF(exception);
-    return error;
+    }
 }
 
 /* Gives the future what there is; it is pending. */
@@ -129,7 +130,8 @@ static PyObject *settle(struct tv_py_watch *self)
         Py_DECREF(value);
         return none;
     }
-    exception = throwable(tv_py_take_exception());
+    tv_py_throwable();
+    exception = tv_py_take_exception();
     if (exception)
         none = PyObject_CallMethod(self->future, "set_exception", "O", exception);
     Py_XDECREF(exception);
@@ -146,7 +148,7 @@ static bool is_pending(struct tv_py_state *state, PyObject *future)
     return pending;
 }
 
-void tv_py_watch_settle(struct tv_py_watch *self)
+static void give(struct tv_py_watch *self)
 {
     PyObject *none;
 
@@ -163,7 +165,7 @@ void tv_py_watch_tell(struct tv_py_watch *self)
 {
     self->watch = NULL;
     delist(self);
-    tv_py_watch_settle(self);
+    give(self);
     Py_DECREF(self);
 }
 

@@ -111,11 +111,17 @@ struct tv_batch {
     struct tv_list actors; /* RESERVED ones; guarded by the supervisor's lock */
 };
 
-/* Takes back the references of the tasks from 0 to `count`. */
-static void discard(struct tv_task **tasks, size_t count)
+/* Two references each, as in tv_add: the caller's, and the core's. */
+static void discard(struct tv_task *task)
+{
+    tv_task_rele(task);
+    tv_task_rele(task);
+}
+
+static void discard_all(struct tv_task **tasks, size_t count)
 {
     while (count > 0)
-        tv_task_rele(tasks[--count]);
+        discard(tasks[--count]);
 }
 
 static enum tv_err make_tasks(struct tv_supervisor *supervisor, const struct tv_request *requests,
@@ -126,9 +132,10 @@ static enum tv_err make_tasks(struct tv_supervisor *supervisor, const struct tv_
 
         tasks[i] = tv_task_new(supervisor, request->spec, request->name, request->user);
         if (!tasks[i]) {
-            discard(tasks, i);
+            discard_all(tasks, i);
             return TV_NO_MEMORY;
         }
+        atomic_store_explicit(&tasks[i]->refs, 2, memory_order_relaxed);
     }
     return TV_OK;
 }
@@ -172,18 +179,46 @@ static enum tv_err reserve(struct tv_batch *batch, struct tv_task **tasks, size_
     return TV_OK;
 }
 
-/* Lets go of the names, and of so many references of each task. */
-static void unreserve(struct tv_batch *batch, int references)
+/* Lets go of the last `count` names. False: the core is broken, and keeps them. */
+static bool unreserve(struct tv_batch *batch, size_t count)
 {
-    while (!tv_list_empty(&batch->actors)) {
-        struct tv_actor *actor = TV_CONTAINER(batch->actors.next, struct tv_actor, link);
-        struct tv_input in = {.kind = TV_IN_UNRESERVE, .actor = actor};
+    for (; count > 0 && !tv_list_empty(&batch->actors); count--) {
+        struct tv_input in = {
+            .kind = TV_IN_UNRESERVE,
+            .actor = TV_CONTAINER(batch->actors.prev, struct tv_actor, link),
+        };
 
         if (tv_rt_input(batch->supervisor, &in, TV_ATTACHED) != TV_STEP_OK)
-            return;
-        for (int i = 0; i < references; i++)
-            tv_task_rele(tv_task_of(actor));
+            return false;
     }
+    return true;
+}
+
+enum tv_err tv_reserve_more(struct tv_batch *batch, const struct tv_request *requests,
+                            size_t count, struct tv_task **tasks, size_t *failed)
+{
+    enum tv_err err = tv_rt_may_add(batch->supervisor);
+    size_t next = 0;
+
+    *failed = 0;
+    if (err == TV_OK)
+        err = make_tasks(batch->supervisor, requests, count, tasks);
+    if (err != TV_OK)
+        return err;
+    err = reserve(batch, tasks, count, &next);
+    if (err == TV_OK)
+        return TV_OK;
+    *failed = next;
+    discard_all(tasks + next, count - next);
+    if (unreserve(batch, next))
+        discard_all(tasks, next);
+    return err;
+}
+
+static void free_batch(struct tv_batch *batch)
+{
+    tv_supervisor_rele(batch->supervisor);
+    free(batch);
 }
 
 enum tv_err tv_reserve(struct tv_supervisor *supervisor, const struct tv_request *requests,
@@ -192,44 +227,33 @@ enum tv_err tv_reserve(struct tv_supervisor *supervisor, const struct tv_request
 {
     enum tv_err err = tv_rt_may_add(supervisor);
     struct tv_batch *made;
-    size_t next = 0;
 
+    *failed = 0;
     if (err != TV_OK)
         return err;
     made = malloc(sizeof *made);
     if (!made)
         return TV_NO_MEMORY;
-    made->supervisor = supervisor;
+    made->supervisor = tv_supervisor_hold(supervisor);
     tv_list_init(&made->actors);
-    err = make_tasks(supervisor, requests, count, tasks);
-    if (err == TV_OK) {
-        err = reserve(made, tasks, count, &next);
-        if (err != TV_OK) {
-            unreserve(made, 0);
-            discard(tasks, count);
-        }
-    }
-    if (err != TV_OK) {
-        *failed = next;
-        free(made);
-        return err;
-    }
-    tv_supervisor_hold(supervisor);
-    *batch = made;
-    return TV_OK;
+    err = tv_reserve_more(made, requests, count, tasks, failed);
+    if (err == TV_OK)
+        *batch = made;
+    else
+        free_batch(made);
+    return err;
 }
 
-/* The core's references; a task may end and be forgotten as soon as the core has taken it. */
-static void hold_all(struct tv_batch *batch)
+/* All that has not been accepted, and both references of each. */
+static void drop_all(struct tv_batch *batch)
 {
-    for (struct tv_list *link = batch->actors.next; link != &batch->actors; link = link->next)
-        tv_task_hold(tv_task_of(TV_CONTAINER(link, struct tv_actor, link)));
-}
+    while (!tv_list_empty(&batch->actors)) {
+        struct tv_actor *last = TV_CONTAINER(batch->actors.prev, struct tv_actor, link);
 
-static void free_batch(struct tv_batch *batch)
-{
-    tv_supervisor_rele(batch->supervisor);
-    free(batch);
+        if (!unreserve(batch, 1))
+            return;
+        discard(tv_task_of(last));
+    }
 }
 
 enum tv_err tv_commit(struct tv_batch *batch)
@@ -241,22 +265,19 @@ enum tv_err tv_commit(struct tv_batch *batch)
 
     if (tv_is_forked(supervisor))
         return TV_FORKED;
-    hold_all(batch);
     answer = tv_rt_input(supervisor, &in, TV_ATTACHED);
-    if (answer == TV_STEP_OK) {
+    if (answer == TV_STEP_OK)
         tv_rt_input(supervisor, &tick, TV_ATTACHED);
-        free_batch(batch);
-        return TV_OK;
-    }
-    unreserve(batch, 2);
+    else
+        drop_all(batch);
     free_batch(batch);
-    return tv_rt_error(answer);
+    return answer == TV_STEP_OK ? TV_OK : tv_rt_error(answer);
 }
 
 void tv_unreserve(struct tv_batch *batch)
 {
     if (tv_is_forked(batch->supervisor))
         return;
-    unreserve(batch, 1);
+    drop_all(batch);
     free_batch(batch);
 }

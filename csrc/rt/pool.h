@@ -21,6 +21,7 @@
 #include "rt/thread.h"
 
 struct tv_after;
+struct tv_self;
 struct tv_task;
 
 #define TV_POOL_FRESH (2 * TV_MS)
@@ -43,6 +44,7 @@ struct tv_worker {
     struct tv_list all;           /* in pool.workers */
     struct tv_worker *next_woken; /* in one hold's list */
     enum tv_worker_state is;
+    struct tv_self *self;         /* of its thread: what is thread-local costs a call each time */
     tv_ns took_ns;                /* when it took its attempt */
     struct tv_task *task;         /* whose body it is in */
     struct tv_sem sem;

@@ -265,7 +265,7 @@ enum tv_step tv_rt_step(struct tv_supervisor *supervisor, tv_ns now, struct tv_i
     }
 }
 
-/* What is added takes no notice of the time: the core's own will do, and nothing falls due by it. */
+/* What is added takes no notice of the time: the core's own will do, and nothing is due by it. */
 static tv_ns time_for(const struct tv_supervisor *supervisor, const struct tv_input *in)
 {
     return in->kind == TV_IN_ADD ? supervisor->core.now : tv_now();

@@ -44,15 +44,20 @@ struct tv_task {
     _Atomic bool done;    /* has its outcome */
     _Atomic bool notify;  /* wants host->settled */
     _Atomic int8_t cancel; /* why the running attempt's token is cancelled, or -1 */
+    bool on_loop : 1;      /* its body is in the loop's hands */
+    bool is_ordered : 1;   /* in the loop's orders, by next_order; held */
     struct tv_job job;
     struct tv_list waiters;
     struct tv_token *token, *attempt_token; /* made when somebody asks; held */
-    struct tv_worker *worker;               /* in whose hands its body is */
-    bool on_loop;                           /* or it is in the loop's */
-    bool is_ordered;                        /* in the loop's orders, by next_order; held */
-    struct tv_task *next_order;
-    struct tv_task *next_stuck;             /* in supervisor->stuck; held */
+    union {
+        struct tv_worker *worker;   /* in whose hands its body is; or, of one for the loop: */
+        struct tv_task *next_order;
+    };
+    struct tv_task *next_stuck;     /* in supervisor->stuck; held */
 };
+
+/* Four cache lines, with what malloc puts in front. */
+_Static_assert(sizeof(void *) != 8 || sizeof(struct tv_task) <= 248, "a task's record has grown");
 
 /* On whose thread a lock hold is: what it may do itself once it has dropped the lock. */
 enum tv_caller {

@@ -77,6 +77,11 @@ struct tv_supervisor *tv_task_supervisor(const struct tv_task *task)
     return task->supervisor;
 }
 
+void *tv_task_host_arg(const struct tv_task *task)
+{
+    return task->supervisor->host_arg;
+}
+
 uint64_t tv_task_attempt(const struct tv_task *task)
 {
     return task->actor.attempt;
@@ -119,6 +124,12 @@ bool tv_task_notify(struct tv_task *task)
 {
     atomic_store(&task->notify, true);
     return !tv_task_done(task);
+}
+
+enum tv_outcome_kind tv_task_outcome_kind(const struct tv_task *task)
+{
+    TV_MUST(tv_task_done(task));
+    return (enum tv_outcome_kind)task->actor.outcome;
 }
 
 void tv_task_outcome(const struct tv_task *task, struct tv_outcome *outcome)

@@ -157,10 +157,11 @@ static unsigned long place_of(struct tv_supervisor *supervisor, const struct tv_
 {
     struct tv_actor *actor = tv_registry_by_name(&supervisor->core.registry, name);
     struct tv_task *task = actor ? tv_task_of(actor) : NULL;
+    const struct tv_worker *worker = task && !task->actor.on_loop ? task->worker : NULL;
 
     if (task && task->on_loop)
         *on_loop = tv_task_hold(task);
-    return task && task->worker ? tv_thread_number(task->worker->member.thread) : 0;
+    return worker ? tv_thread_number(worker->member.thread) : 0;
 }
 
 enum tv_err tv_stuck(struct tv_supervisor *supervisor, struct tv_stuck_task **tasks, size_t *count)

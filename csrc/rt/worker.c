@@ -54,11 +54,9 @@ static bool take(struct turn *turn)
 
 static void call(struct tv_worker *worker, struct tv_task *task, struct tv_result *result)
 {
-    struct tv_self outer = tv_self;
-
-    tv_self = (struct tv_self){TV_ROLE_BODY, worker->member.supervisor, task};
+    *worker->self = (struct tv_self){TV_ROLE_BODY, worker->member.supervisor, task};
     task->spec->call(task, task->spec->arg, result);
-    tv_self = outer;
+    *worker->self = (struct tv_self){TV_ROLE_NONE, NULL, NULL};
 }
 
 static bool is_over(const struct turn *turn)
@@ -266,6 +264,7 @@ void *tv_worker_main(void *arg)
     struct tv_worker *worker = arg;
     struct tv_supervisor *supervisor = worker->member.supervisor;
 
+    worker->self = &tv_self;
     if (tv_member_begin(&worker->member))
         while (work(worker) == TURN_IDLE && sleep_idle(worker))
             continue;
