@@ -91,17 +91,18 @@ void tv_py_call_body(struct tv_task *task, void *arg, struct tv_result *result)
 {
     struct tv_py_spec *spec = arg;
     struct tv_py_handle *handle = tv_task_user(task);
-    struct tv_py_call call = {
-        .state = tv_py_state_of((PyObject *)handle), .core = tv_task_host_arg(task), .task = task};
+    struct tv_py_core *core = tv_task_host_arg(task);
+    struct tv_py_call call = {.state = core->state, .core = core, .task = task};
+    struct tv_py_call **running = &tv_py_running;
     unsigned generation = tv_generation();
     PyObject *context, *value = NULL, *exception = NULL;
 
     tv_py_handle_drop_result(handle);
     context = enter_context(handle);
     if (context) {
-        tv_py_running = &call;
+        *running = &call;
         value = tv_py_invoke(spec, &call);
-        tv_py_running = NULL;
+        *running = NULL;
     }
     if (value)
         value = tv_py_checked_value(call.state, value);

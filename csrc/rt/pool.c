@@ -161,11 +161,17 @@ static bool sees_blocking(const struct tv_supervisor *supervisor, const struct t
            now - last->took_ns < TV_POOL_FRESH;
 }
 
-/* Without a GIL: are bodies so long that they had better run side by side? */
+/*
+ * Without a GIL: are bodies so long that they had better run side by side? Not more than a few on a
+ * processor: where others use it too, its time looks unused.
+ */
 static bool are_long(struct tv_supervisor *supervisor, uint64_t takes, tv_ns now)
 {
+    struct tv_pool *pool = &supervisor->pool;
+
     return !is_exclusive(supervisor) && takes < TV_POOL_FEW &&
-           processor_is_free(&supervisor->pool, now);
+           pool->busy < (uint64_t)TV_POOL_ABREAST * pool->processors &&
+           processor_is_free(pool, now);
 }
 
 void tv_pool_look(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *after)

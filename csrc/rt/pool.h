@@ -27,6 +27,7 @@ struct tv_task;
 #define TV_POOL_FRESH (2 * TV_MS)
 #define TV_POOL_LOOK (1 * TV_MS)
 #define TV_POOL_FEW 20u /* takes between two looks: more, and the bodies are short */
+#define TV_POOL_ABREAST 4u /* long bodies on one processor */
 #define TV_POOL_RETRY (50 * TV_MS)
 #define TV_POOL_STILL (50 * TV_MS) /* ready work that stands still so long brings one in any case */
 #define TV_POOL_BURST 64u
