@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "rt/clock.h"
+#include "taskvisor.h"
 
 #include <time.h>
 
@@ -19,9 +19,4 @@ tv_ns tv_now(void)
 tv_ns tv_wall_clock(void)
 {
     return read_clock(CLOCK_REALTIME);
-}
-
-tv_ns tv_process_time(void)
-{
-    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }

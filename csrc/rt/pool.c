@@ -11,7 +11,6 @@
  */
 #include "rt/pool.h"
 
-#include "rt/clock.h"
 #include "rt/runtime.h"
 
 #include <stdio.h>
@@ -19,7 +18,12 @@
 
 void tv_pool_init(struct tv_pool *pool)
 {
-    *pool = (struct tv_pool){.burst = 1, .look_ns = TV_NEVER, .processors = tv_processors()};
+    *pool = (struct tv_pool){
+        .burst = 1,
+        .look_ns = TV_NEVER,
+        .asleep_at = UINT64_MAX,
+        .processors = tv_processors(),
+    };
     tv_list_init(&pool->idle);
     tv_list_init(&pool->workers);
 }
@@ -119,28 +123,19 @@ void tv_pool_watch(struct tv_supervisor *supervisor, tv_ns now, struct tv_after 
 }
 
 /*
- * Is there processor time for another thread? Up to one busy worker per processor always; past that
- * the process must have left a quarter of it unused. Sampled once per TV_POOL_LOOK at most: it is
- * the one system call that is made under the lock.
+ * Without a GIL: does the body that was taken last wait for something? One that computes is awake,
+ * and so is one that others keep from the processor; a worker more would help neither. Asked twice,
+ * a look apart, as its worker may be asleep because this thread has the lock. It is the one system
+ * call that is made under the lock, and only where bodies are long.
  */
-static bool processor_is_free(struct tv_pool *pool, tv_ns now)
+static bool seems_blocked(struct tv_pool *pool)
 {
-    tv_ns cpu, wall = now - pool->cpu_wall_ns;
+    const struct tv_worker *last = pool->last_taker;
+    bool was_asleep = pool->asleep_at == pool->takes;
+    bool is_asleep = !last || tv_thread_is_asleep(last->number);
 
-    if (pool->busy < pool->processors)
-        return true;
-    if (wall < TV_POOL_LOOK)
-        return pool->cpu_is_free;
-    cpu = tv_process_time();
-    pool->cpu_is_free = cpu - pool->cpu_ns < wall * pool->processors * 3 / 4;
-    pool->cpu_ns = cpu;
-    pool->cpu_wall_ns = now;
-    return pool->cpu_is_free;
-}
-
-static bool more_would_help(struct tv_supervisor *supervisor, tv_ns now)
-{
-    return is_exclusive(supervisor) || processor_is_free(&supervisor->pool, now);
+    pool->asleep_at = is_asleep ? pool->takes : UINT64_MAX;
+    return was_asleep && is_asleep;
 }
 
 static void bring_burst(struct tv_supervisor *supervisor, struct tv_after *after)
@@ -161,41 +156,51 @@ static bool sees_blocking(const struct tv_supervisor *supervisor, const struct t
            now - last->took_ns < TV_POOL_FRESH;
 }
 
-/*
- * Without a GIL: are bodies so long that they had better run side by side? Not more than a few on a
- * processor: where others use it too, its time looks unused.
- */
-static bool are_long(struct tv_supervisor *supervisor, uint64_t takes, tv_ns now)
+/* What a look has found of the attempts since the last one. */
+enum pace { PACE_GOOD, PACE_SLOW, PACE_BLOCKED };
+
+/* What has just been brought has taken one each: that alone is not much. */
+static enum pace pace_of(struct tv_supervisor *supervisor, uint64_t takes)
 {
     struct tv_pool *pool = &supervisor->pool;
 
-    return !is_exclusive(supervisor) && takes < TV_POOL_FEW &&
-           pool->busy < (uint64_t)TV_POOL_ABREAST * pool->processors &&
-           processor_is_free(pool, now);
+    if (is_exclusive(supervisor))
+        return takes == 0 ? PACE_BLOCKED : PACE_GOOD;
+    if (takes >= TV_POOL_FEW + pool->burst)
+        return PACE_GOOD;
+    return seems_blocked(pool) && takes == 0 ? PACE_BLOCKED : PACE_SLOW;
+}
+
+/* Long bodies had better run side by side, but not more than a few on a processor. */
+static bool is_one_wanted(const struct tv_pool *pool, tv_ns now)
+{
+    return pool->busy < (uint64_t)TV_POOL_ABREAST * pool->processors ||
+           now - pool->moved_ns >= TV_POOL_STILL;
 }
 
 void tv_pool_look(struct tv_supervisor *supervisor, tv_ns now, struct tv_after *after)
 {
     struct tv_pool *pool = &supervisor->pool;
     uint64_t takes = pool->takes - pool->takes_seen;
-    bool stands_still = takes == 0;
+    enum pace pace;
 
     if (now < pool->look_ns)
         return;
     pool->look_ns = TV_NEVER;
     pool->takes_seen = pool->takes;
-    if (!stands_still)
+    if (takes > 0)
         pool->moved_ns = now;
     if (!tv_pool_has_work(supervisor) || pool->arriving > 0)
         return;
-    if (stands_still && may_bring(pool, now) && more_would_help(supervisor, now))
+    pace = pace_of(supervisor, takes);
+    if (pace == PACE_BLOCKED && may_bring(pool, now))
         bring_burst(supervisor, after);
-    else if (stands_still && may_bring(pool, now) && now - pool->moved_ns >= TV_POOL_STILL)
-        bring(supervisor, 1, after);
-    else if (!stands_still && may_bring(pool, now) && are_long(supervisor, takes, now))
+    else if (pace == PACE_SLOW && may_bring(pool, now) && is_one_wanted(pool, now))
         bring(supervisor, 1, after);
     else
         look_by(supervisor, next_look(pool, now), after);
+    if (pace == PACE_GOOD)
+        pool->burst = 1;
 }
 
 void tv_pool_arrive(struct tv_worker *worker, tv_ns now, struct tv_after *after)
@@ -207,9 +212,9 @@ void tv_pool_arrive(struct tv_worker *worker, tv_ns now, struct tv_after *after)
     pool->arriving--;
     pool->busy++;
     worker->is = TV_WORKER_BUSY;
-    if (!blocking)
+    if (!blocking && is_exclusive(supervisor))
         pool->burst = 1;
-    else if (pool->arriving == 0 && ready_count(supervisor, 2) > 1 && may_bring(pool, now))
+    if (blocking && pool->arriving == 0 && ready_count(supervisor, 2) > 1 && may_bring(pool, now))
         bring_burst(supervisor, after);
 }
 

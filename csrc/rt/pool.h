@@ -10,8 +10,9 @@
  * body must have given the GIL away), or the timer thread, TV_POOL_LOOK after a take that left
  * ready work, if nobody is arriving and nothing has been taken since. Each time twice as many, up
  * to TV_POOL_BURST. Where several threads can be attached at once, a worker's arrival proves
- * nothing; the timer thread also brings one where few attempts have been taken, since long bodies
- * had better run side by side; and processor time has to be left.
+ * nothing; the look asks the system then whether the body taken last is asleep. If it is not, but
+ * few attempts have been taken, one is brought, since long bodies had better run side by side, up
+ * to TV_POOL_ABREAST for each processor.
  */
 #ifndef TV_POOL_H
 #define TV_POOL_H
@@ -47,6 +48,7 @@ struct tv_worker {
     enum tv_worker_state is;
     struct tv_self *self;         /* of its thread: what is thread-local costs a call each time */
     tv_ns took_ns;                /* when it took its attempt */
+    long number;                  /* the system's, of its thread */
     struct tv_task *task;         /* whose body it is in */
     struct tv_sem sem;
 };
@@ -65,8 +67,7 @@ struct tv_pool {
     tv_ns took_ns;                /* when the last attempt was taken */
     struct tv_worker *last_taker; /* whose body was started last; NULL: it has ended */
     unsigned processors;
-    tv_ns cpu_ns, cpu_wall_ns;    /* the last sample */
-    bool cpu_is_free;
+    uint64_t asleep_at;           /* `takes` when a look found the last taker asleep */
     bool leaving;                 /* every worker leaves as soon as it has nothing to do */
     _Atomic bool has_lookout;     /* an idle worker looks out for what comes next */
     _Atomic unsigned names;

@@ -94,6 +94,12 @@ void tv_thread_detach(struct tv_thread thread);
 /* The number that the host knows a thread by. */
 unsigned long tv_thread_number(struct tv_thread thread);
 
+/* The number that the system knows the calling thread by; 0: it is not told. */
+long tv_thread_id(void);
+
+/* Does the thread of this process with that number wait for something? Where nobody knows: yes. */
+bool tv_thread_is_asleep(long number);
+
 /* Sleeps. For giving way, never for waiting on a condition. */
 void tv_thread_rest(tv_ns duration);
 

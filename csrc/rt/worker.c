@@ -265,6 +265,7 @@ void *tv_worker_main(void *arg)
     struct tv_supervisor *supervisor = worker->member.supervisor;
 
     worker->self = &tv_self;
+    worker->number = tv_thread_id();
     if (tv_member_begin(&worker->member))
         while (work(worker) == TURN_IDLE && sleep_idle(worker))
             continue;
