@@ -582,10 +582,12 @@ void tv_watch_withdraw(struct tv_watch *watch);
 /*
  * A clock that stands still until it is set forward, and begins at 0. All that a supervisor which
  * is made with it decides goes by it: timeouts of attempts, delays and intervals, graces, when a
- * run was long. Callers that wait do so by tv_now(), and events bear wall-clock time. At the end of
- * the process it is released, so that nothing waits for it in vain. NULL: no memory.
+ * run was long. Callers that wait do so by tv_now(), and events bear wall-clock time. So that
+ * nothing waits for it in vain it is released at the end of the process; and where somebody waits
+ * for a shutdown, and nobody has set it forward for `patience_ns` by tv_now() (TV_NEVER: does not
+ * come), it is released and the grace is over. NULL: no memory.
  */
-struct tv_clock *tv_clock_new(void);
+struct tv_clock *tv_clock_new(tv_ns patience_ns);
 struct tv_clock *tv_clock_hold(struct tv_clock *clock);
 void tv_clock_rele(struct tv_clock *clock);
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import operator
 import reprlib
-from dataclasses import FrozenInstanceError
 from datetime import timedelta
 from enum import StrEnum
 from typing import SupportsIndex, TypeAlias, TypeVar
@@ -22,22 +21,6 @@ Seconds: TypeAlias = float | timedelta
 COUNT_MAX = 2**63 - 1
 
 _E = TypeVar("_E", bound=StrEnum)
-_C = TypeVar("_C", bound=type)
-
-
-def sealed(cls: _C) -> _C:
-    """Make every change of an instance of this frozen, slotted dataclass an AttributeError.
-
-    Until Python 3.12 the class's own check compares with the class as it was before it got slots,
-    and fails with a TypeError for a name that is no field; `typing` stumbles over that too.
-    """
-
-    def refuse(self: object, name: str, *value: object) -> None:
-        raise FrozenInstanceError(f"{type(self).__name__} cannot be changed: {name}")
-
-    for method in ("__setattr__", "__delattr__"):
-        setattr(cls, method, refuse)
-    return cls
 
 
 def shown(value: object) -> str:

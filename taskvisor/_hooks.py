@@ -18,8 +18,8 @@ import logging
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from types import FrameType
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
 
 from taskvisor.outcome import OutcomeKind, TaskOutcome
@@ -27,7 +27,14 @@ from taskvisor.outcome import OutcomeKind, TaskOutcome
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["log_callback_error", "log_failure", "stacks", "worker_begin", "worker_end"]
+__all__ = [
+    "log_callback_error",
+    "log_failure",
+    "stacks",
+    "tell_failure",
+    "worker_begin",
+    "worker_end",
+]
 
 _P = ParamSpec("_P")
 
@@ -145,38 +152,70 @@ def _awaiting(coroutine: object) -> Iterator[FrameType]:
             return
 
 
+class _Taker(Protocol):
+    """A subscriber that wants to know of each task that ended badly."""
+
+    def on_failure(self, handle: _Task, outcome: TaskOutcome[Any], /) -> object: ...
+
+
+@_contained
+def tell_failure(handle: _Task, outcome: TaskOutcome[Any], takers: Iterable[_Taker]) -> None:
+    """Tell subscribers of a task that ended failed, fatal or abandoned."""
+    for taker in takers:
+        try:
+            taker.on_failure(handle, outcome)
+        except BaseException as error:
+            text = f"on_failure of {type(taker).__name__} raised for task {handle.name!r}"
+            _log_error(_logger, text, handle, error, {})
+
+
 @_contained
 def log_failure(handle: _Task, outcome: TaskOutcome[Any]) -> None:
     """Log the end of a task that nobody may be looking at: failed, fatal or abandoned."""
+    log_end(_logger, handle, outcome)
+
+
+def log_end(
+    logger: logging.Logger,
+    handle: _Task,
+    outcome: TaskOutcome[Any],
+    more: Mapping[str, object] = MappingProxyType({}),
+) -> None:
+    """Make one ERROR record of a task's bad end, with more attributes; raises what logging does."""
     if outcome.kind is OutcomeKind.ABANDONED:
         how = "was abandoned, its body still runs"
     else:
         how = f"ended {outcome.kind}"
     text = f"task {handle.name!r} {how}" + (f": {outcome.reason}" if outcome.reason else "")
     fields = {
+        **more,
         "outcome": str(outcome.kind),
         "attempts": outcome.attempts,
         "reason": outcome.reason,
         "exit_code": outcome.exit_code,
     }
-    _log_error(text, handle, outcome.exception, fields)
+    _log_error(logger, text, handle, outcome.exception, fields)
 
 
 @_contained
 def log_callback_error(handle: _Task, exc: BaseException) -> None:
     """Log an exception out of a callback given to `add_done_callback`."""
-    _log_error(f"a done callback of task {handle.name!r} raised", handle, exc, {})
+    _log_error(_logger, f"a done callback of task {handle.name!r} raised", handle, exc, {})
 
 
 def _log_error(
-    text: str, handle: _Task, exc: BaseException | None, fields: dict[str, object]
+    logger: logging.Logger,
+    text: str,
+    handle: _Task,
+    exc: BaseException | None,
+    fields: dict[str, object],
 ) -> None:
     """Make one ERROR record, with the traceback of `exc` if there is one."""
     if exc is not None and not all(map(_is_printable, _chain(exc))):
         text += "\n" + "".join(traceback.format_tb(exc.__traceback__)).rstrip()
         exc = None
-    extra = {"task": handle.name, "task_id": handle.id, **fields}
-    _logger.error("%s", text, exc_info=exc, extra=extra)
+    extra = {**fields, "task": handle.name, "task_id": handle.id}
+    logger.error("%s", text, exc_info=exc, extra=extra)
 
 
 def _chain(exc: BaseException | None) -> Iterator[BaseException]:

@@ -41,18 +41,20 @@ _T = TypeVar("_T")
 
 
 class EventStream:
-    """The events of a supervisor, from `events()` on; an async iterator, and a context manager."""
+    """The events of a supervisor, from `events()` on; an async iterator, and a context manager.
+
+    Made by `SupervisorHandle.events`. Reading ends with StopAsyncIteration after the last event.
+    """
 
     __slots__ = ("_owner", "_plain")
 
     def __init__(self, owner: supervisor.SupervisorHandle, plain: supervisor.EventStream) -> None:
-        """Made by `SupervisorHandle.events`."""
         self._owner = owner
         self._plain = plain
 
     @property
     def lost(self) -> int:
-        """How many events were dropped because nobody had read them in time."""
+        """How many events were dropped because nobody had read them in time, an int."""
         return self._plain.lost
 
     async def next(self, timeout: Seconds | None = None) -> Event:
@@ -107,12 +109,14 @@ class EventStream:
 
 
 class SupervisorHandle:
-    """A supervisor that runs on this loop. Leaving its `async with` block shuts down."""
+    """A supervisor that runs on this loop. Leaving its `async with` block shuts down.
+
+    Made by `Supervisor.serve`. On another loop or thread each call raises RuntimeError.
+    """
 
     __slots__ = ("__weakref__", "_plain")
 
     def __init__(self, plain: supervisor.SupervisorHandle) -> None:
-        """Made by `Supervisor.serve`."""
         self._plain = plain
 
     # --- adding ---
@@ -120,7 +124,8 @@ class SupervisorHandle:
     def add(self, spec: TaskSpec[_T], *, name: str | None = None) -> TaskHandle[_T]:
         """Accept a task and return its handle. Never waits.
 
-        name: a name instead of the spec's. Raises TaskAlreadyExists, ShuttingDown.
+        spec: a TaskSpec. name: a name instead of the spec's. Raises TaskAlreadyExists,
+        ShuttingDown, and TypeError and ValueError for a bad spec or name.
         """
         return self._plain._add_here(spec, name)
 
@@ -129,7 +134,8 @@ class SupervisorHandle:
     ) -> builtins.list[TaskHandle[_T]]:
         """Accept many tasks, all before any starts, or none; return their handles.
 
-        names: names instead of the specs', one for each.
+        specs: TaskSpecs. names: names instead of the specs', one for each. Raises what `add`
+        raises, for the first one that is refused, and ValueError for another number of names.
         """
         return self._plain._add_many_here(specs, names)
 
@@ -138,8 +144,10 @@ class SupervisorHandle:
     ) -> TaskHandle[_T]:
         """Submit a task to its slot, waiting for room in the queues where it needs some.
 
-        timeout: seconds to wait at most; None waits for ever. Raises ControllerFull past it,
-        ControllerClosed, ControllerNotConfigured. Cancelled, it gives up its place in line.
+        spec: a ControllerSpec. timeout: seconds to wait at most; None waits for ever. Returns the
+        handle; that of a rejected submission has its outcome. Raises ControllerFull past the
+        timeout, ControllerClosed, ControllerNotConfigured. Cancelled, it gives up its place in
+        line.
         """
         self._plain._check_here()
         limit = optional_seconds(timeout, "timeout")
@@ -168,13 +176,20 @@ class SupervisorHandle:
         return decided
 
     def try_submit(self, spec: ControllerSpec[_T]) -> TaskHandle[_T]:
-        """Submit a task to its slot; raise ControllerFull where it would have to wait for room."""
+        """Submit a task to its slot and return its handle; never waits.
+
+        spec: a ControllerSpec. Raises ControllerFull where it would have to wait for room, and else
+        what `submit` raises.
+        """
         return self._plain._try_submit_here(spec)
 
     # --- leaving ---
 
     def remove(self, task: TaskHandle[Any] | int | str) -> bool:
-        """Ask a task to stop, without waiting for it. False: no such task, or asked already."""
+        """Ask a task to stop, without waiting for it. False: no such task, or asked already.
+
+        task: a handle, an id or a name. Raises TypeError for what is no task.
+        """
         self._plain._check_here()
         return self._plain.remove(task)
 
@@ -183,6 +198,7 @@ class SupervisorHandle:
     ) -> bool:
         """Ask a task to stop and wait until its body has returned and its name is free.
 
+        task: a handle, an id or a name.
         timeout: seconds to wait at most; left out it is the task's grace, None waits for ever.
         True for the one caller that asked first. Raises TaskRemoveTimeout past the timeout; the
         removal goes on.
@@ -192,14 +208,19 @@ class SupervisorHandle:
         return await cancelled(self._plain._leave(task), limit)
 
     def cancel_slot(self, slot: str, *, purge: bool = True) -> int:
-        """Empty a slot's queue and ask its owner to leave; return how many. Does not wait."""
+        """Empty a slot's queue and ask its owner to leave; return how many. Does not wait.
+
+        slot: its name. purge: False leaves the queue, whose head follows the owner. Raises
+        ControllerNotConfigured.
+        """
         self._plain._check_here()
         return self._plain.cancel_slot(slot, purge=purge)
 
     async def join(self, timeout: Seconds | None = None) -> bool:
-        """Wait until nothing is registered or waiting in a slot; False past the timeout.
+        """Wait until nothing is registered or waiting in a slot: True; False past the timeout.
 
-        timeout: seconds to wait at most; None waits for ever.
+        timeout: seconds to wait at most; None waits for ever. False too where a shutdown is
+        complete with a body left. Raises TypeError and ValueError for a timeout that is none.
         """
         self._plain._check_here()
         deadline = Deadline(optional_seconds(timeout, "timeout"))
@@ -248,7 +269,10 @@ class SupervisorHandle:
         return self._plain.snapshot()
 
     def is_alive(self, task: TaskHandle[Any] | int | str) -> bool:
-        """Tell whether a body of the task is running; between two attempts it is not."""
+        """Tell whether a body of the task is running; between two attempts it is not.
+
+        task: a handle, an id or a name. Raises TypeError for what is no task.
+        """
         self._plain._check_here()
         return self._plain.is_alive(task)
 
@@ -258,14 +282,15 @@ class SupervisorHandle:
         return self._plain.subscribers()
 
     def controller_snapshot(self) -> builtins.list[SlotInfo]:
-        """Return a SlotInfo of every slot, all of one instant."""
+        """Return a SlotInfo of every slot, all of one instant. Raises ControllerNotConfigured."""
         self._plain._check_here()
         return self._plain.controller_snapshot()
 
     def events(self, capacity: int | None = None) -> EventStream:
         """Return an EventStream of what is published from now on.
 
-        capacity: how many events it keeps for its reader; None is the config's bus_capacity.
+        capacity: how many events it keeps for its reader; None is the config's bus_capacity. Raises
+        ValueError below 1, TypeError for what is no int.
         """
         self._plain._check_here()
         return EventStream(self._plain, self._plain.events(capacity))
@@ -318,7 +343,11 @@ def _leave_line(place: _Place[Any]) -> None:
 
 
 class Supervisor:
-    """Supervises tasks on the loop it is entered on; it runs or serves once."""
+    """Supervises tasks on the loop it is entered on; it runs or serves once.
+
+    config, subscribers, controller: what `taskvisor.Supervisor` takes, and raises for bad ones.
+    Making it starts no thread and needs no loop yet.
+    """
 
     def __init__(
         self,
@@ -327,7 +356,6 @@ class Supervisor:
         subscribers: Iterable[_Subscriber] = (),
         controller: ControllerConfig | None = None,
     ) -> None:
-        """Take what `taskvisor.Supervisor` takes. Starts no thread and needs no loop yet."""
         self._take(supervisor.Supervisor(config, subscribers=subscribers, controller=controller))
 
     def _take(self, plain: supervisor.Supervisor) -> None:
@@ -389,5 +417,8 @@ async def run(
     specs: Iterable[TaskSpec[Any] | Callable[..., Any]] | ModuleType,
     config: SupervisorConfig | None = None,
 ) -> None:
-    """Run tasks on the caller's loop, as `Supervisor(config).run(specs)`."""
+    """Run tasks on the caller's loop, as `Supervisor(config).run(specs)`, and raise what that does.
+
+    specs: as there. config: a SupervisorConfig; None for the defaults.
+    """
     await Supervisor(config).run(specs)

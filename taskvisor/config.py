@@ -6,7 +6,6 @@ pickles.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import SupportsIndex
 
 from taskvisor._checks import (
@@ -14,11 +13,11 @@ from taskvisor._checks import (
     count,
     optional_count,
     optional_seconds,
-    sealed,
     seconds,
     shown,
     whole,
 )
+from taskvisor._values import value
 from taskvisor.policies import BackoffPolicy, RestartPolicy
 
 __all__ = ["SupervisorConfig"]
@@ -26,8 +25,7 @@ __all__ = ["SupervisorConfig"]
 _SEED_MAX = 2**64 - 1
 
 
-@sealed
-@dataclass(frozen=True, slots=True, init=False)
+@value(frozen=True, slots=True, init=False)
 class SupervisorConfig:
     """The settings of a Supervisor; all are keywords and have defaults.
 

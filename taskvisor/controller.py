@@ -7,12 +7,12 @@ task's name are different keys: a name is one of the registry, a slot one of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import Any, Generic, SupportsIndex, TypeVar
 
-from taskvisor._checks import count, member, sealed, shown
+from taskvisor._checks import count, member, shown
 from taskvisor._core import TaskSpec
+from taskvisor._values import fill, value
 
 __all__ = ["AdmissionPolicy", "ControllerConfig", "ControllerSpec", "SlotInfo", "SlotStatus"]
 
@@ -40,8 +40,7 @@ class SlotStatus(StrEnum):
     """The owner was asked to leave, and has not ended yet."""
 
 
-@sealed
-@dataclass(frozen=True, slots=True, init=False)
+@value(frozen=True, slots=True, init=False)
 class ControllerConfig:
     """The settings of a Supervisor's controller; both are keywords and have defaults.
 
@@ -62,8 +61,7 @@ class ControllerConfig:
         put(self, "max_slot_queue", count(max_slot_queue, "max_slot_queue", 0))
 
 
-@sealed
-@dataclass(frozen=True, slots=True, init=False)
+@value(frozen=True, slots=True, init=False)
 class ControllerSpec(Generic[T_co]):
     """A submission: which task is to own which slot, and what if the slot has an owner.
 
@@ -96,7 +94,8 @@ class ControllerSpec(Generic[T_co]):
     ) -> ControllerSpec[T]:
         """Return the submission that waits behind all others.
 
-        Raises what the constructor raises.
+        task: the TaskSpec. slot: the slot's name; None is the task's. Raises what the constructor
+        raises.
         """
         return cls(AdmissionPolicy.QUEUE, task, slot=slot)
 
@@ -106,7 +105,8 @@ class ControllerSpec(Generic[T_co]):
     ) -> ControllerSpec[T]:
         """Return the submission that asks the owner to leave and is the next.
 
-        Raises what the constructor raises.
+        task: the TaskSpec. slot: the slot's name; None is the task's. Raises what the constructor
+        raises.
         """
         return cls(AdmissionPolicy.REPLACE, task, slot=slot)
 
@@ -116,19 +116,19 @@ class ControllerSpec(Generic[T_co]):
     ) -> ControllerSpec[T]:
         """Return the submission that is rejected where the slot has an owner.
 
-        Raises what the constructor raises.
+        task: the TaskSpec. slot: the slot's name; None is the task's. Raises what the constructor
+        raises.
         """
         return cls(AdmissionPolicy.DROP_IF_RUNNING, task, slot=slot)
 
 
-@sealed
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True, init=False)
 class SlotInfo:
     """One slot as `SupervisorHandle.controller_snapshot()` saw it; all of one call of one instant.
 
-    name is the slot's; owner and owner_id are the task's that owns it, which it does since, in
-    wall-clock seconds since the epoch as `Event.at`. waiting has the names of the submissions in
-    its queue, the next owner first.
+    name is the slot's, status a SlotStatus; owner and owner_id are the name and id of the task that
+    owns it, which it does since, in wall-clock seconds since the epoch as `Event.at`. waiting has
+    the names of the submissions in its queue, the next owner first.
     """
 
     name: str
@@ -137,6 +137,17 @@ class SlotInfo:
     owner_id: int
     since: float
     waiting: list[str]
+
+    def __init__(
+        self,
+        name: str,
+        status: SlotStatus,
+        owner: str,
+        owner_id: int,
+        since: float,
+        waiting: list[str],
+    ) -> None:
+        fill(self, name, status, owner, owner_id, since, waiting)
 
 
 def _slot_name(value: str) -> str:

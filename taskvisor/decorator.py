@@ -38,6 +38,7 @@ def task(
 ) -> _F | Callable[[_F], _F]:
     """Make a function the body of a task, and leave it as it is.
 
+    fn: the function; left out, what is returned takes it.
     every: seconds of pause after each run, as `TaskSpec.periodic`; None: no period.
     options: those of TaskSpec.
     Raises what TaskSpec raises, TypeError for both every and restart, and for a callable that

@@ -8,7 +8,6 @@ with a constructor of their own too (cause and traceback stay behind, as with ev
 from __future__ import annotations
 
 import copyreg
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -67,7 +66,11 @@ class _Valued(Exception):
 
 
 class TaskError(_Valued):
-    """Base of what a body raises to say how its attempt ended."""
+    """Base of what a body raises to say how its attempt ended.
+
+    What to do: raise `Fail`, `Fatal` or `Canceled` in a body. A caller meets one of them where
+    `result()` raises what the last attempt raised.
+    """
 
 
 class _Ended(TaskError):
@@ -92,20 +95,29 @@ class Fail(_Ended):
     written as backslash escapes.
     exit_code: an int in 32 bits that goes with the failure, or None.
 
-    Any other exception out of a body is a failure too. Raises TypeError for a reason that is no str
-    or an exit code that is no int, ValueError for an exit code out of range.
+    What to do: raise it where trying again may help, and `Fatal` where it cannot. Any other
+    exception out of a body is a failure too. Where `result()` raises it, no retry was left.
+    Raises TypeError for a reason that is no str or an exit code that is no int, ValueError for
+    an exit code out of range.
     """
 
 
 class Fatal(_Ended):
     """Raised by a body: this attempt failed and no other may follow, under every policy.
 
-    Takes and raises what `Fail` does.
+    reason, exit_code: as of `Fail`, which says too what is raised for bad ones.
+
+    What to do: raise it where trying again cannot help (a wrong password, say); or name the
+    exceptions of which that is so in `TaskSpec(fatal=...)`.
     """
 
 
 class Canceled(TaskError):
-    """Raised by a body to end its task as canceled; `TaskContext.check` and `sleep` raise it."""
+    """Raised by a body to end its task as canceled; `TaskContext.check` and `sleep` raise it.
+
+    What to do: let it leave the body, after cleaning up in a `finally`. A body that catches it and
+    goes on may be abandoned when its grace is over.
+    """
 
     def __init__(self) -> None:
         super().__init__("context canceled")
@@ -115,6 +127,8 @@ class SupervisorError(_Valued):
     """Base of what the calls of a supervisor raise.
 
     message: the text; left out it is the usual one of the type.
+
+    What to do: catch the types below it; this one where any of them is handled alike.
     """
 
     usual: ClassVar[str] = "the supervisor could not do what was asked"
@@ -127,6 +141,10 @@ class TaskAlreadyExists(SupervisorError):
     """A task of this name is registered, or still being removed.
 
     name: the name that is taken.
+
+    What to do: give each task a name of its own (`add(spec, name=...)`), or `cancel(name)` the one
+    there, which returns when the name is free. Where the newest is to take over by itself, use a
+    slot: `submit(ControllerSpec.replace(spec))`.
     """
 
     def __init__(self, name: str) -> None:
@@ -139,6 +157,10 @@ class TaskRemoveTimeout(SupervisorError, TimeoutError):
 
     name: the task's.
     timeout: seconds the caller would wait; None if the end of a shutdown came first.
+
+    What to do: the body does not heed its cancel. Have it look at `ctx.cancelled` or wait with
+    `ctx.sleep`, or wait longer: `cancel(task, timeout=None)`. The name stays taken until the body
+    has returned.
     """
 
     def __init__(self, name: str, timeout: Seconds | None) -> None:
@@ -158,6 +180,9 @@ class GraceExceeded(SupervisorError, TimeoutError):
     stuck: the sorted names of the tasks that had not ended.
     stacks: for each of them the Python stack of its body as text, taken just after the verdict;
     empty for a body that had no Python frame or ended meanwhile.
+
+    What to do: look in `stacks` where the bodies are, and have them heed their cancel there; or
+    raise the `grace`, of the SupervisorConfig or of that one TaskSpec. They still run.
     """
 
     def __init__(
@@ -166,26 +191,37 @@ class GraceExceeded(SupervisorError, TimeoutError):
         self.grace: float = seconds(grace, "grace")
         self.stuck: list[str] = list(stuck)
         self.stacks: dict[str, str] = dict(stacks or {})
-        names = json.dumps(self.stuck[:_NAMES_SHOWN], ensure_ascii=False)
+        names = _listed(self.stuck[:_NAMES_SHOWN])
         more = len(self.stuck) - _NAMES_SHOWN
         rest = f" and {more} more" if more > 0 else ""
         super().__init__(f"shutdown timeout {_length(grace)} exceeded; stuck: {names}{rest}")
 
 
 class ShuttingDown(SupervisorError):
-    """Admission is closed: the supervisor, or the interpreter, is shutting down."""
+    """Admission is closed: the supervisor, or the interpreter, is shutting down.
+
+    What to do: nothing, where work that comes late may be let go; else hand it to who comes next. A
+    supervisor does not open again: make a new one.
+    """
 
     usual = "the supervisor is shutting down and takes no more tasks"
 
 
 class AlreadyRunning(SupervisorError):
-    """A Supervisor runs or serves once."""
+    """A Supervisor runs or serves once.
+
+    What to do: make a new Supervisor for each run; its config may be the same object.
+    """
 
     usual = "this Supervisor has run or served already; make a new one"
 
 
 class SignalSetupFailed(SupervisorError):
-    """`run` could not install its signal handlers; nothing was accepted."""
+    """`run` could not install its signal handlers; nothing was accepted.
+
+    What to do: call `run` in the main thread, or with `handle_signals=False` elsewhere, and have
+    the application's own handler call `shutdown(wait=False)`.
+    """
 
     usual = "signals can be handled in the main thread only; pass handle_signals=False elsewhere"
 
@@ -194,6 +230,9 @@ class OutcomeError(SupervisorError):
     """`result()` of a task that ended with neither a value nor an exception of its own.
 
     outcome: the TaskOutcome.
+
+    What to do: look at `outcome.kind` (and `outcome.rejection`); call `outcome()` instead of
+    `result()` where such an end is expected.
     """
 
     def __init__(self, outcome: TaskOutcome[Any]) -> None:
@@ -203,31 +242,50 @@ class OutcomeError(SupervisorError):
 
 
 class InternalError(SupervisorError):
-    """A check inside the runtime failed, which is a bug of taskvisor; nothing more can be done."""
+    """A check inside the runtime failed, which is a bug of taskvisor.
+
+    What to do: report it, with what was printed on stderr, and end the process: the supervisor is
+    of no use any more, while its bodies may still run.
+    """
 
     usual = "an internal check failed; the supervisor is unusable, please report it"
 
 
 class ControllerError(SupervisorError):
-    """Base of what submissions to slots raise."""
+    """Base of what submissions to slots raise.
+
+    What to do: catch the types below it; a submission that its slot rejects raises none of them,
+    but has the outcome REJECTED.
+    """
 
     usual = "the controller could not do what was asked"
 
 
 class ControllerNotConfigured(ControllerError):
-    """The supervisor was made without a controller."""
+    """The supervisor was made without a controller.
+
+    What to do: make it with one: `Supervisor(controller=ControllerConfig())`.
+    """
 
     usual = "no controller; make the Supervisor with controller=ControllerConfig()"
 
 
 class ControllerFull(ControllerError):
-    """The controller's queues had no room in time."""
+    """The controller's queues had no room in time.
+
+    What to do: send the caller away, or wait: `submit(spec, timeout=None)`. Where it happens often,
+    work comes faster than it is done; a larger `ControllerConfig(queue_capacity=...)` only puts it
+    off.
+    """
 
     usual = "the controller's queues are full"
 
 
 class ControllerClosed(ControllerError):
-    """Admission is closed: the supervisor is shutting down."""
+    """Admission is closed: the supervisor is shutting down.
+
+    What to do: as for ShuttingDown: let the work go, or hand it to who comes next.
+    """
 
     usual = "the supervisor is shutting down and takes no more submissions"
 
@@ -236,6 +294,10 @@ class Lagged(SupervisorError):
     """An event stream lost events to a full queue; its reader can go on with the oldest kept.
 
     count: how many were lost since the reader was last told, 1 or more.
+
+    What to do: read on, the stream is as good as before; and where no event may be missed, read
+    faster or ask for a larger `events(capacity=...)`. Never decide by events alone: outcomes,
+    `tasks()` and `join()` lose nothing.
     """
 
     def __init__(self, count: int) -> None:
@@ -245,6 +307,13 @@ class Lagged(SupervisorError):
 
 def _lost(number: int) -> int:
     return count(number, "count")
+
+
+def _listed(names: list[str]) -> str:
+    """Return names as `["a", "b"]`."""
+    import json  # who imports the package need not pay for it
+
+    return json.dumps(names, ensure_ascii=False)
 
 
 def _length(duration: Seconds) -> str:

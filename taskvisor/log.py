@@ -1,18 +1,22 @@
 """Events as records of the standard `logging` module.
 
-Guarantees: one record per event, all of an event's fields as attributes of the record, no handler
-and no level set up: what is shown is the application's choice.
+Guarantees: one record per event, all of an event's fields as attributes of the record, and one
+record more, with the traceback, for each task that ended badly by an exception. No handler and no
+level is set up: what is shown is the application's choice.
 """
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
+from taskvisor import _hooks
 from taskvisor._checks import shown
-from taskvisor._core import Event, Subscribe
+from taskvisor._core import Event, Subscribe, TaskHandle
 from taskvisor._ends import is_success
 from taskvisor.events import BackoffSource, EventKind
 from taskvisor.logwriter import describe
+from taskvisor.outcome import TaskOutcome
 
 __all__ = ["LoggingSubscriber"]
 
@@ -53,6 +57,10 @@ class LoggingSubscriber(Subscribe):
     `reason`, `timeout_ms`, `delay_ms`, `exit_code`, `backoff_source`, `duration` (seconds), each
     None where the event does not have it.
 
+    Besides, ERROR with `exc_info`: the traceback of a task that ended failed, fatal or abandoned by
+    an exception, once, not for each attempt. That record carries the same attributes, those of an
+    event as None, and `outcome` (its kind's text) and `attempts`.
+
     Raises TypeError for a logger that is neither.
     """
 
@@ -70,6 +78,14 @@ class LoggingSubscriber(Subscribe):
         level = _level(event)
         if self._logger.isEnabledFor(level):
             self._logger.log(level, "%s", describe(event), extra=_fields(event))
+
+    def on_failure(self, handle: TaskHandle[Any], outcome: TaskOutcome[Any]) -> None:
+        """Make the record with the traceback of a task that ended badly, if there is one.
+
+        handle: the task's. outcome: its TaskOutcome. What it raises is logged.
+        """
+        if outcome.exception is not None and self._logger.isEnabledFor(logging.ERROR):
+            _hooks.log_end(self._logger, handle, outcome, _NO_EVENT)
 
 
 def _level(event: Event) -> int:
@@ -100,3 +116,8 @@ def _fields(event: Event) -> dict[str, object]:
         "backoff_source": None if source is None else str(source),
         "duration": event.duration,
     }
+
+
+# Attributes that a formatter may ask of every record.
+_EVENT_ONLY = "event seq at attempt timeout_ms delay_ms backoff_source duration"
+_NO_EVENT: dict[str, object] = {name: None for name in _EVENT_ONLY.split()}

@@ -65,7 +65,8 @@ class LogWriter(Subscribe):
     """A subscriber that writes one line per event.
 
     stream: a text stream; None writes to what `sys.stdout` is at the time of each event. Each line
-    is one `write`, and is flushed where the stream can.
+    is one `write`, and is flushed where the stream can. What the stream raises is told to the other
+    subscribers, as SUBSCRIBER_PANICKED.
     """
 
     def __init__(self, stream: TextWriter | None = None) -> None:

@@ -6,11 +6,11 @@ what it holds does. A task has exactly one outcome. The texts of the lists never
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import Generic, TypeVar
 
-from taskvisor._checks import count, member, sealed
+from taskvisor._checks import count, member
+from taskvisor._values import fill, value
 
 __all__ = [
     "CancelReason",
@@ -93,8 +93,7 @@ class CancelReason(StrEnum):
     """The attempt reached its timeout; the task itself goes on."""
 
 
-@sealed
-@dataclass(frozen=True, slots=True, init=False)
+@value(frozen=True, slots=True, init=False)
 class TaskOutcome(Generic[T_co]):
     """How a task ended, and with what.
 
@@ -139,13 +138,13 @@ class TaskOutcome(Generic[T_co]):
         put(self, "rejection", rejection)
 
 
-@sealed
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True, init=False)
 class TaskInfo:
     """One task as `SupervisorHandle.tasks()` saw it; all records of one call are of one instant.
 
-    attempt counts every start; failures the consecutive retries scheduled. last_error is the text
-    of the last failed attempt. next_start_in is in seconds, None unless the task waits for a time.
+    id and name are the task's, state is a TaskState. attempt counts every start; failures the
+    consecutive retries scheduled. last_error is the text of the last failed attempt.
+    next_start_in is in seconds, None unless the task waits for a time.
     """
 
     id: int
@@ -156,14 +155,25 @@ class TaskInfo:
     last_error: str | None
     next_start_in: float | None
 
+    def __init__(
+        self,
+        id: int,
+        name: str,
+        state: TaskState,
+        attempt: int,
+        failures: int,
+        last_error: str | None,
+        next_start_in: float | None,
+    ) -> None:
+        fill(self, id, name, state, attempt, failures, last_error, next_start_in)
 
-@sealed
-@dataclass(frozen=True, slots=True)
+
+@value(frozen=True, slots=True, init=False)
 class SubscriberInfo:
     """One subscriber as `SupervisorHandle.subscribers()` saw it.
 
-    queued events wait for it, delivered were handed to its `on_event` (raised of them made it
-    raise), dropped found its queue full.
+    name is what events call it. queued events wait for it, delivered were handed to its `on_event`
+    (raised of them made it raise), dropped found its queue full.
     """
 
     name: str
@@ -171,3 +181,6 @@ class SubscriberInfo:
     delivered: int
     dropped: int
     raised: int
+
+    def __init__(self, name: str, queued: int, delivered: int, dropped: int, raised: int) -> None:
+        fill(self, name, queued, delivered, dropped, raised)

@@ -8,8 +8,6 @@ so `BackoffPolicy.preview` shows what will happen.
 from __future__ import annotations
 
 import math
-import random
-from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import ClassVar, Literal, get_args
 
@@ -18,20 +16,19 @@ from taskvisor._checks import (
     count,
     member,
     optional_seconds,
-    sealed,
     seconds,
     shown,
     to_seconds,
 )
 from taskvisor._core import backoff_range, nanoseconds
+from taskvisor._values import value
 
 __all__ = ["BackoffPolicy", "JitterPolicy", "RestartPolicy"]
 
 RestartKind = Literal["never", "on_failure", "always"]
 
 
-@sealed
-@dataclass(frozen=True, slots=True, init=False)
+@value(frozen=True, slots=True, init=False)
 class RestartPolicy:
     """Whether a task whose body has ended runs again.
 
@@ -94,8 +91,7 @@ class JitterPolicy(StrEnum):
     """From `first` to three times the delay drawn before, at most `max`."""
 
 
-@sealed
-@dataclass(frozen=True, slots=True, init=False)
+@value(frozen=True, slots=True, init=False)
 class BackoffPolicy:
     """How long a task waits before retry n: `min(first * factor**n, max)`, then jitter.
 
@@ -135,17 +131,19 @@ class BackoffPolicy:
     ) -> BackoffPolicy:
         """Return the policy that waits `delay` seconds before every retry.
 
-        Raises what the constructor raises.
+        jitter: a JitterPolicy or its text. Raises what the constructor raises.
         """
         return cls(first=delay, max=delay, factor=1.0, jitter=jitter)
 
     def next(self, attempt: int, previous: Seconds | None = None) -> float:
-        """Draw one delay, in seconds, from the generator of the module `random`.
+        """Draw one delay from the generator of the module `random` and return it, in seconds.
 
         attempt: which retry, counted from 0.
         previous: the delay drawn before, for DECORRELATED only; left out it is `first`.
         Raises ValueError for a negative attempt or duration, TypeError for what is none.
         """
+        import random  # a supervisor draws without it
+
         ns = nanoseconds(self.first if previous is None else previous, "previous")
         return to_seconds(random.randint(*self._range(count(attempt, "attempt", 0), ns)))
 

@@ -65,14 +65,21 @@ class ManualClock:
     is cancelled again. At the interpreter's exit it goes on by itself.
 
     A shutdown waits for bodies that do not end until somebody advances the clock past its grace.
+    Where somebody waits for it and nobody advances the clock, a test that has failed, say, its
+    grace is over after `patience` seconds on the system's clock, and this one goes on by itself:
+    GraceExceeded says which tasks are stuck.
+
     Several supervisors may share a clock. Every method may be called from any thread, and none
     waits. In a forked child, RuntimeError.
+
+    patience: a float or a timedelta of seconds, 0 or more. Raises TypeError and ValueError for what
+    is none.
     """
 
     __slots__ = ("__weakref__", "_clock")
 
-    def __init__(self) -> None:
-        self._clock = Clock()
+    def __init__(self, *, patience: Seconds = PATIENCE) -> None:
+        self._clock = Clock(seconds(patience, "patience"))
 
     def __repr__(self) -> str:
         return f"<ManualClock now={self.now()}>"
@@ -83,7 +90,7 @@ class ManualClock:
 
     @property
     def sleeping(self) -> int:
-        """How many waits of bodies with a timeout the clock is to end; they begin on their own.
+        """How many waits of bodies with a timeout it is to end, an int; they begin on their own.
 
         `wait_until(lambda: clock.sleeping == 1)` before advancing past such a wait.
         """
@@ -116,7 +123,10 @@ class ManualClock:
         subscribers: Iterable[_Subscriber] = (),
         controller: ControllerConfig | None = None,
     ) -> Supervisor:
-        """Return a Supervisor on this clock; takes and raises what `taskvisor.Supervisor` does."""
+        """Return a Supervisor on this clock.
+
+        config, subscribers, controller: what `taskvisor.Supervisor` takes, and raises for bad ones.
+        """
         return self._clock.supervise(config, subscribers=subscribers, controller=controller)
 
     def aio_supervisor(
@@ -126,7 +136,10 @@ class ManualClock:
         subscribers: Iterable[_Subscriber] = (),
         controller: ControllerConfig | None = None,
     ) -> aio.Supervisor:
-        """Return a `taskvisor.aio.Supervisor` on this clock; takes what that takes."""
+        """Return a `taskvisor.aio.Supervisor` on this clock.
+
+        config, subscribers, controller: what `taskvisor.Supervisor` takes, and raises for bad ones.
+        """
         from taskvisor import aio
 
         plain = self.supervisor(config, subscribers=subscribers, controller=controller)
@@ -162,12 +175,15 @@ class Recorder(Subscribe):
 
     @property
     def events(self) -> list[Event]:
-        """All events so far, in their order."""
+        """All events so far, in their order: a new list."""
         with self._changed:
             return list(self._events)
 
     def of(self, task: str | None = None, kind: EventKind | str | None = None) -> list[Event]:
-        """Return the events so far: all, those of a task's name, of a kind, or of both."""
+        """Return the events so far: all, those of a task's name, of a kind, or of both.
+
+        task: the name. kind: an EventKind or its text. None takes any. Raises nothing.
+        """
         return _chosen(self.events, task, kind)
 
     def words(self, task: str | None = None) -> list[str]:
@@ -175,7 +191,7 @@ class Recorder(Subscribe):
 
         A line has the event's kind and each field that is set, but for `seq`, `at` and `id`, which
         differ from run to run; of `duration` only the word. Those of one task's name come without
-        that name in front.
+        that name in front. Raises nothing.
         """
         if task is not None:
             return [described(event) for event in self.of(task)]
@@ -210,8 +226,9 @@ class Recorder(Subscribe):
     ) -> _T:
         """Wait until `condition(events)` is true of the events so far, and return what it gave.
 
-        It is asked anew after each event, must not change the list, and must not wait. Raises
-        TimeoutError and RuntimeError as `wait_for`.
+        It is asked anew after each event, must not change the list, and must not wait. timeout:
+        seconds to wait at most, on the system's clock. Raises TimeoutError and RuntimeError as
+        `wait_for`, and what the condition raises.
         """
         limit = seconds(timeout, "timeout")
         with self._changed:
@@ -253,8 +270,9 @@ def lines(events: Iterable[Event]) -> list[str]:
 def wait_until(condition: Callable[[], _T], timeout: Seconds = PATIENCE) -> _T:
     """Wait until a condition is true, asking again and again, and return what it gave.
 
-    For what nothing tells of. timeout: seconds to wait at most, on the system's clock. Raises
-    TimeoutError, and RuntimeError where an event loop runs, which it would block.
+    For what nothing tells of. condition: called without arguments. timeout: seconds to wait at
+    most, on the system's clock. Raises TimeoutError, RuntimeError where an event loop runs, which
+    it would block, and what the condition raises.
     """
     limit = seconds(timeout, "timeout")
     end = time.monotonic() + limit
@@ -267,7 +285,11 @@ def wait_until(condition: Callable[[], _T], timeout: Seconds = PATIENCE) -> _T:
 
 
 async def await_until(condition: Callable[[], _T], timeout: Seconds = PATIENCE) -> _T:
-    """Do what `wait_until` does, in a coroutine: the loop goes on meanwhile."""
+    """Do what `wait_until` does, in a coroutine: the loop goes on meanwhile.
+
+    condition: called without arguments, not awaited. timeout: seconds to wait at most, on the
+    system's clock. Raises TimeoutError, and what the condition raises.
+    """
     import asyncio
 
     limit = seconds(timeout, "timeout")

@@ -9,7 +9,9 @@ of at its end.
 
 import asyncio
 import faulthandler
+import gc
 import os
+import signal
 import threading
 import time
 from contextlib import suppress
@@ -36,6 +38,8 @@ def pytest_configure(config):
     if not config.pluginmanager.has_plugin("taskvisor"):
         config.pluginmanager.register(pytest_plugin, "taskvisor")
     config.stash[_stderr] = os.dup(2)
+    # Ignored, by us and by every program we start, where a shell runs us in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "kinds(*names): of body and supervisor it is run with")
 
 
@@ -44,6 +48,12 @@ def pytest_generate_tests(metafunc):
     mark = metafunc.definition.get_closest_marker("kinds")
     if "of_kind" in metafunc.fixturenames and mark and mark.args:
         metafunc.parametrize("of_kind", mark.args, indirect=True)
+
+
+def pytest_collection_finish():
+    """Spares each `gc.collect` of a test what is there to stay: modules, the tests themselves."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config):

@@ -35,7 +35,7 @@ NOT_IN_CORE = re.compile(
 
 LAYERS = [
     {"_core"},
-    {"_checks"},
+    {"_checks", "_values"},
     {"events", "outcome", "policies"},
     {"config", "controller", "errors"},
     {"_ends", "_hooks", "decorator", "logwriter"},
@@ -49,7 +49,7 @@ LAYERS = [
     {"ext", "ext._meter"},
     {"ext.otel", "ext.prometheus"},
     {"cli.arguments", "cli.book", "cli.output", "cli.signals", "cli.table", "cli.target"},
-    {"cli.frame", "cli.logs", "cli.preview"},
+    {"cli.frame", "cli.logs", "cli.preview", "cli.served"},
     {"cli.screen"},
     {"cli.painters", "cli.summary"},
     {"cli.live"},

@@ -4,8 +4,10 @@ import math
 
 import pytest
 from kinds import every_kind
+from waiting import SOON
 
 import taskvisor as tv
+from taskvisor.testing import ManualClock
 
 pytestmark = [every_kind, pytest.mark.rule("R8.4")]
 
@@ -26,9 +28,21 @@ def failing(times: int):
 def delays_of(serve, recorder, backoff, times=6, **config):
     """The delays, in ms, of a task that fails `times` times."""
     spec = tv.TaskSpec(failing(times), name="a", backoff=backoff)
-    assert serve(recorder, **config).add(spec).outcome(timeout=30).kind == "completed"
-    recorder.removed("a")
-    return [event.delay_ms for event in recorder.of("a", "backoff_scheduled")]
+    return waited(serve, recorder, spec, times, **config)
+
+
+def waited(serve, recorder, spec, times, **config):
+    """The delays, in ms, that are told of a task and that it waits, which are the same."""
+    clock = ManualClock()
+    handle = serve(recorder, clock=clock, **config).add(spec)
+    delays = []
+    for n in range(1, times + 1):
+        delays.append(recorder.wait_for("backoff_scheduled", "a", count=n).delay_ms)
+        waited_ns = round((clock.advance_to_next() or 0) * 10**9)  # no delay: it has gone on
+        assert waited_ns // 10**6 == delays[-1]
+    assert handle.outcome(SOON).kind in ("completed", "canceled")
+    assert len(recorder.of("a", "backoff_scheduled")) == times
+    return delays
 
 
 def first_delays(serve, recorder, backoff, tasks, **config):
@@ -148,10 +162,7 @@ def test_decorrelated_starts_again_from_first_after_a_success(serve, recorder):
 
     backoff = tv.BackoffPolicy(first=0.001, max=0.05, jitter="decorrelated")
     spec = tv.TaskSpec(body, name="a", restart="always", backoff=backoff)
-    serve(recorder, seed=1).add(spec).outcome(timeout=30)
-    recorder.removed("a")
-    delays = [event.delay_ms for event in recorder.of("a", "backoff_scheduled")]
-    assert len(delays) == 32
+    delays = waited(serve, recorder, spec, 32, seed=1)
     assert all(1 <= ms <= 3 for ms in delays[::4])
     assert max(delays) > 9
 

@@ -153,6 +153,29 @@ def test_frames_are_never_higher_than_the_terminal(tmp_path):
 
 @pytest.mark.rule("R9.20")
 @BOTH
+def test_long_error_takes_no_room_of_other_columns(tmp_path, rich):
+    write(
+        tmp_path,
+        """
+        hold = tv.BackoffPolicy.constant(1000)
+        def fails(): raise ConnectionError("no answer from the other side " * 20)
+        def works(ctx): ctx.wait()
+        name = "publish report 1763740000000000000"
+        tasks = [tv.TaskSpec.restartable(fails, name=name, backoff=hold), tv.TaskSpec.once(works)]
+        """,
+    )
+    with on_terminal(tmp_path, "run", "jobs", rich=rich, columns=100) as (process, terminal):
+        terminal.wait_for("2 tasks: 1 backoff, 1 running")
+        process.send_signal(signal.SIGINT)
+        _, text = ended(process, terminal)
+    shown = plain(text).partition("2 tasks: 1 backoff, 1 running")[0].splitlines()
+    assert re.search(r"^works {30} +running +1 *$", shown[-1])
+    row = r"^publish report 1763740000000000000  backoff +1 +\d+\.\d s  Connection.*(\.{3}|…)$"
+    assert re.search(row, shown[-2].rstrip())
+
+
+@pytest.mark.rule("R9.20")
+@BOTH
 def test_no_color_is_heeded(tmp_path, rich):
     write(tmp_path, HELD)
     with on_terminal(tmp_path, "run", "jobs", rich=rich, NO_COLOR="1") as (process, terminal):

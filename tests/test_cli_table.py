@@ -1,5 +1,7 @@
 """What the command line shows: cells, lines, frames, and the rows they are made of."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -150,6 +152,43 @@ def test_book_sums_up_what_events_tell():
     assert book.ended() == book.rows() == [
         Row(1, "t1", 2, 2, "e2", 0.5, tv.OutcomeKind.FATAL, 5)
     ]  # fmt: skip
+
+
+@pytest.mark.rule("R9.17")
+def test_book_counts_each_submission_once_and_keeps_none_that_ended_well(serve):
+    book = Book()
+    book.own([])
+    sup = serve(book, controller=tv.ControllerConfig())
+    job = tv.TaskSpec.once(lambda ctx: ctx.wait())
+    replace, drop = tv.ControllerSpec.replace, tv.ControllerSpec.drop_if_running
+    specs = [replace(job.replace(name=f"job {n}"), slot="s") for n in range(4)]
+    handles = [sup.submit(spec) for spec in [*specs, drop(job, slot="s")]]
+    sup.shutdown()
+    ends = Counter(handle.outcome().kind for handle in handles)
+    assert ends[tv.OutcomeKind.REJECTED]
+    assert (book.rows(), book.others()) == ([], ends)
+
+
+@pytest.mark.rule("R9.17")
+def test_book_names_a_submission_as_its_task(serve, gate):
+    book = Book()
+    book.own([])
+    sup = serve(book, controller=tv.ControllerConfig())
+    held = gate()
+    first = tv.TaskSpec.once(held, name="first")
+    second = tv.TaskSpec.once(lambda: 1 / 0, name="second")
+    handles = [sup.submit(tv.ControllerSpec.queue(spec, slot="s")) for spec in (first, second)]
+    held.open()
+    assert sup.join(30)
+    sup.shutdown()
+    (row,) = book.rows()
+    assert (row.id, row.name) == (handles[1].id, "second")
+
+
+@pytest.mark.rule("R9.17")
+def test_frame_counts_what_was_rejected():
+    frame = make_frame([info(1)], [], {tv.OutcomeKind.REJECTED: 2}, 10)
+    assert frame.foot == "3 tasks: 1 running, 2 rejected (2 not shown)"
 
 
 @pytest.mark.rule("R9.16")

@@ -5,6 +5,7 @@ import sys
 import pytest
 from cli import taskvisor, write
 
+import taskvisor as tv
 from taskvisor.cli.target import TargetError, load
 
 SPEC = "tv.TaskSpec.once(dict, name='one')"
@@ -22,7 +23,7 @@ def here(tmp_path, monkeypatch):
 
 
 def names(target):
-    return [spec.name for spec in load(target)]
+    return [spec.name for spec in load(target).specs]
 
 
 def told(target):
@@ -63,6 +64,33 @@ def test_target_is_a_module_or_a_file_with_an_attribute_that_may_be_left_out(her
     for where in ("pkg.jobs", "pkg/jobs.py", "./pkg/jobs.py", str(here / "pkg/jobs.py")):
         assert names(where) == names(f"{where}:tasks") == ["one"]
         assert names(f"{where}:other") == ["int"]
+
+
+@pytest.mark.rule("R9.7")
+@pytest.mark.parametrize(
+    ("source", "target", "label"),
+    [
+        (f"tasks = {SPEC}\nsup = tv.Supervisor()", "jobs:sup", "jobs:sup"),
+        (f"tasks = lambda: {SPEC}\nsup = tv.Supervisor()", "jobs:sup", "jobs:sup"),
+        (f"tasks = [{SPEC}]\ndef make(): return tv.Supervisor()", "jobs:make", "jobs:make()"),
+        ("sup = tv.Supervisor()\n@tv.task\ndef one(): pass", "jobs:sup", "jobs:sup"),
+        ("tasks = tv.Supervisor()\n@tv.task\ndef one(): pass", "jobs", "jobs:tasks"),
+        ("def tasks(): return tv.Supervisor()\n@tv.task\ndef one(): pass", "jobs", "jobs:tasks()"),
+        ("tasks = sup = tv.Supervisor()\n@tv.task\ndef one(): pass", "jobs:sup", "jobs:sup"),
+    ],
+)
+def test_supervisor_is_to_run_what_the_module_alone_names(here, source, target, label):
+    write(here, source)
+    found = load(target)
+    assert [spec.name for spec in found.specs] == ["one"]
+    assert type(found.supervisor) is tv.Supervisor
+    assert found.label == label
+
+
+@pytest.mark.rule("R9.7")
+def test_supervisor_without_tasks_is_told(here):
+    write(here, "sup = tv.Supervisor()")
+    assert told("jobs:sup") == "jobs has no tasks for the Supervisor jobs:sup"
 
 
 @pytest.mark.rule("R9.1")
@@ -138,14 +166,14 @@ def test_what_is_no_target_is_told_in_one_line(here, target, line):
 def test_what_is_neither_is_shown(here, attribute, shown):
     write(here, "number = 3\ntext = 'abc'\nnothing = None\ndef body(): pass")
     assert told(f"jobs:{attribute.removesuffix('()')}") == (
-        f"jobs:{attribute} is neither a TaskSpec, an iterable of them nor a function without"
-        f" arguments that returns either, but {shown}"
+        f"jobs:{attribute} is neither a TaskSpec, an iterable of them, a Supervisor nor a function"
+        f" without arguments that returns one of these, but {shown}"
     )
 
 
 def test_coroutine_of_an_async_function_is_no_target_and_is_closed(here):
     write(here, "async def tasks(): return []")
-    assert "returns either, but <coroutine ob" in told("jobs")
+    assert "returns one of these, but <coroutine ob" in told("jobs")
 
 
 @pytest.mark.rule("R9.5")

@@ -2,6 +2,7 @@
 
 import pytest
 from programs import ISOLATED, run, run_well
+from waiting import SANITIZED
 
 STATES = ["idle", "running", "coroutine", "shutting_down", "ended"]
 CALLS = [
@@ -243,3 +244,26 @@ def test_forks_at_any_moment_leave_children_that_can_supervise():
         print(statuses)
     """)
     assert out == "{0}\n"
+
+
+@pytest.mark.rule("R5.57", "R5.56")
+@pytest.mark.skipif(SANITIZED, reason="ASan's allocator keeps its locks in a forked child")
+@pytest.mark.parametrize("round", range(8))
+def test_fork_while_threads_begin_leaves_a_child_that_can_supervise(round):
+    # CPython without a GIL stops the world for the ninth thread state: about now.
+    out = run_well("""
+        import gc, os
+        import taskvisor as tv
+        class Nothing:
+            def on_event(self, event):
+                pass
+        with tv.Supervisor(subscribers=[Nothing() for _ in range(7)]):
+            pid = os.fork()
+            if pid == 0:
+                with tv.Supervisor() as own:
+                    own.add(tv.TaskSpec.once(dict)).outcome(20)
+                gc.collect()
+                os._exit(0)
+            print(os.waitpid(pid, 0)[1])
+    """)
+    assert out == "0\n"

@@ -4,7 +4,7 @@ import pickle
 import threading
 
 import pytest
-from kinds import every_kind, plain_bodies, wait
+from kinds import every_kind, plain_bodies, plain_supervisors, wait
 from waiting import SOON, in_thread
 
 import taskvisor as tv
@@ -24,15 +24,24 @@ def verdict(call, *args, **kwargs):
     return caught.value
 
 
+def exceeded(sup, clock, grace):
+    """The verdict of a shutdown on a manual clock, when its grace is over."""
+    sup.shutdown(grace, wait=False)
+    clock.advance(grace)
+    return verdict(sup.shutdown)
+
+
 @pytest.mark.rule("R5.23", "R5.24", "R4.45", "R2.3")
-def test_grace_exceeded_names_exactly_the_stuck(serve, recorder, gate):
+def test_grace_exceeded_names_exactly_the_stuck(serve, recorder, clock, gate):
     held = gate()
-    sup = serve(recorder)
+    sup = serve(recorder, clock=clock)
     stuck = [sup.add(tv.TaskSpec.once(held, name=name)) for name in ("b", "a")]
     ended = sup.add(tv.TaskSpec.once(waits))
     recorder.wait_line("waits", "task_starting")
     held.wait_inside(2)
-    error = verdict(sup.shutdown, grace=0.05)
+    sup.shutdown(grace=0.05, wait=False)
+    assert recorder.removed("waits")[-1] == "task_removed"
+    error = exceeded(sup, clock, 0.05)
     assert (error.grace, error.stuck) == (0.05, ["a", "b"])
     assert str(error) == 'shutdown timeout 50ms exceeded; stuck: ["a", "b"]'
     assert isinstance(error, TimeoutError)
@@ -60,6 +69,37 @@ def test_outcome_of_a_body_stuck_in_a_shutdown_has_its_attempts_and_no_reason(se
     with pytest.raises(tv.OutcomeError) as caught:
         handle.result(0)
     assert caught.value.outcome == outcome
+
+
+@plain_supervisors
+@pytest.mark.rule("R5.32")
+def test_verdict_is_published_before_the_first_task_is_abandoned(serve, clock, gate):
+    held, heard, one_at_a_time = gate(), [], threading.Lock()
+    sup = serve(clock=clock)
+    stream = sup.events()
+
+    def callback(handle):
+        with one_at_a_time:
+            heard.append(list(up_to_now(stream))[-1:])
+
+    names = [str(n) for n in range(300)]
+    handles = sup.add_many([tv.TaskSpec.once(held, grace=100_000)] * 300, names=names)
+    held.wait_inside(300)
+    for handle in handles:
+        handle.add_done_callback(callback)
+    exceeded(sup, clock, 60)
+    assert {handle.state for handle in handles} == {tv.TaskState.ABANDONED}
+    assert heard[0] == [tv.EventKind.GRACE_EXCEEDED]
+    assert heard[1:] == [[]] * 299
+
+
+def up_to_now(stream):
+    """The kinds of the events that have been published and not been read."""
+    while True:
+        try:
+            yield stream.next(0).kind
+        except (TimeoutError, StopIteration):
+            return
 
 
 @pytest.mark.rule("R5.25")
@@ -113,7 +153,7 @@ def test_callers_share_the_stacks_and_each_gets_an_error_of_its_own(serve, gate)
     sup = serve()
     sup.add(tv.TaskSpec.once(held))
     held.wait_inside()
-    callers = [in_thread(sup.shutdown, grace=0.2) for _ in range(4)]
+    callers = [in_thread(sup.shutdown, grace=0.05) for _ in range(4)]
     errors = [caller() for caller in callers]
     errors += [verdict(sup.shutdown), verdict(sup.shutdown, grace=5)]
     assert {type(error) for error in errors} == {tv.GraceExceeded}
@@ -166,24 +206,26 @@ def test_run_is_a_caller_too_and_gets_the_verdict_of_a_shutdown(run, recorder, g
 
 
 @pytest.mark.rule("R5.6", "R5.8")
-def test_later_grace_shortens_for_all(serve, recorder, gate):
+def test_later_grace_shortens_for_all(serve, recorder, clock, gate):
     held = gate()
-    sup = serve(recorder)
+    sup = serve(recorder, clock=clock)
     sup.add(tv.TaskSpec.once(held))
     held.wait_inside()
     first = in_thread(sup.shutdown, grace=100_000)
     recorder.wait_for("shutdown_requested")
-    assert verdict(sup.shutdown, grace=0.05).grace == 0.05
+    assert exceeded(sup, clock, 0.05).grace == 0.05
     assert first().grace == 0.05
 
 
 @pytest.mark.rule("R5.6", "R5.8")
-def test_later_grace_never_lengthens(serve, recorder, gate):
+def test_later_grace_never_lengthens(serve, clock, gate):
     held = gate()
-    sup = serve(recorder)
+    sup = serve(clock=clock)
     sup.add(tv.TaskSpec.once(held))
     held.wait_inside()
     sup.shutdown(grace=0.1, wait=False)
+    sup.shutdown(grace=100_000, wait=False)
+    assert clock.advance_to_next() == 0.1
     assert verdict(sup.shutdown, grace=100_000).grace == 0.1
 
 
@@ -197,15 +239,16 @@ def test_grace_left_out_is_the_configs_for_the_first_caller(serve, gate):
 
 
 @pytest.mark.rule("R0.42")
-def test_grace_left_out_by_a_later_caller_changes_nothing(serve, gate):
+def test_grace_left_out_by_a_later_caller_changes_nothing(serve, clock, gate):
     held = gate()
-    sup = serve(grace=0.01)
-    sup.add(tv.TaskSpec.once(held))
+    sup = serve(clock=clock, grace=0.01)
+    sup.add(tv.TaskSpec.once(held, grace=200_000))
     held.wait_inside()
     sup.shutdown(grace=100_000, wait=False)
     sup.shutdown(wait=False)
     sup.shutdown(None, wait=False)
-    assert verdict(sup.shutdown, grace=0.2).grace == 0.2
+    assert clock.advance_to_next() == 100_000
+    assert verdict(sup.shutdown).grace == 100_000
 
 
 @pytest.mark.rule("R5.30")

@@ -48,6 +48,7 @@ def test_tasks_that_bodies_leave_behind_in_a_private_loop_are_cancelled_at_its_e
     async def leaves():
         left.append(asyncio.create_task(asyncio.sleep(HOUR)))
         left.append(asyncio.create_task(tidies_up()))
+        await asyncio.sleep(0)  # until both have begun: else there is nothing to tidy up
 
     async def tidies_up():
         try:

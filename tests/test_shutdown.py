@@ -176,15 +176,18 @@ def test_every_event_is_delivered_before_shutdown_returns(serve, gate):
 
 
 @pytest.mark.rule("R5.27")
-def test_stuck_subscribers_hold_a_shutdown_for_one_common_grace_only(serve, recorder, gate):
+def test_stuck_subscribers_hold_a_shutdown_for_one_common_grace_only(serve, recorder, clock, gate):
     held = gate()
 
     class Stuck:
         def on_event(self, event):
             held()
 
-    sup = serve(*(Stuck() for _ in range(80)), recorder, subscriber_grace=0.5)
-    waiting = in_thread(sup.shutdown)  # one grace each would make it longer than it waits
+    stuck = [Stuck() for _ in range(80)]
+    sup = serve(*stuck, recorder, clock=clock, subscriber_grace=60)
+    waiting = in_thread(sup.shutdown)
+    recorder.wait_for("all_stopped_within_grace")
+    assert clock.advance_to_next() == 60
     assert waiting() is None
     assert recorder.words()[-1] == "all_stopped_within_grace"
 
@@ -267,14 +270,19 @@ def test_streams_end_after_the_verdict(serve):
 
 @plain_bodies
 @pytest.mark.rule("R5.29", "R5.59")
-def test_threads_are_gone_when_shutdown_returns_but_those_inside_a_body(serve, recorder, gate):
+def test_threads_are_gone_when_shutdown_returns_but_those_inside_a_body(
+    serve, recorder, clock, gate
+):
     held = gate()
     before = set(threading.enumerate())
-    sup = serve(recorder)
+    sup = serve(recorder, clock=clock)
     sup.add_many([tv.TaskSpec.once(held)] * 2, names=["a", "b"])
     sup.add_many([tv.TaskSpec.once(waits)] * 20, names=[str(n) for n in range(20)])
     recorder.wait_for("task_starting", count=22)
-    verdict(sup.shutdown, grace=0.2)
+    sup.shutdown(wait=False)
+    recorder.wait_for("task_removed", count=20)
+    assert clock.advance_to_next() == 60
+    verdict(sup.shutdown)
     left = [each.name for each in set(threading.enumerate()) - before]
     assert len([name for name in left if name.startswith("taskvisor")]) == 2
 

@@ -166,6 +166,64 @@ def test_slot_tells_since_when_by_the_clock(serve, clock, gate):
     assert y.since - x.since == pytest.approx(HOUR, abs=1e-3)  # floats of a wall clock
 
 
+# --- patience ------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R11.9")
+def test_grace_is_over_where_nobody_advances_for_who_waits(serve, gate):
+    sup, held = serve(clock=ManualClock(patience=0.02), grace=HOUR), gate()
+    sup.add(tv.TaskSpec(held, name="a", grace=HOUR))
+    held.wait_inside()
+    error = in_thread(sup.shutdown)()
+    assert (type(error), error.grace, error.stuck) == (tv.GraceExceeded, 0.0, ["a"])
+
+
+@pytest.mark.rule("R11.9")
+@as_given
+def test_failing_test_says_why_and_which_body_is_stuck():
+    held, clock = Gate(), ManualClock(patience=timedelta(milliseconds=20))
+    with pytest.raises(AssertionError) as caught, clock.supervisor() as sup:
+        sup.add(tv.TaskSpec(held, name="a"))
+        held.wait_inside()
+        raise AssertionError
+    held.open()
+    assert caught.value.__notes__ == ['shutdown timeout 0ns exceeded; stuck: ["a"]']
+
+
+@pytest.mark.rule("R11.9")
+@as_given
+def test_clock_goes_on_for_subscribers_too_where_nobody_advances_it():
+    held, clock = Gate(), ManualClock(patience=0.02)
+
+    class Stuck:
+        def on_event(self, event):
+            held()
+
+    config = tv.SupervisorConfig(subscriber_grace=0.02)
+    assert in_thread(clock.supervisor(config, subscribers=[Stuck()]).serve().shutdown)() is None
+    held.open()
+
+
+@pytest.mark.rule("R11.9")
+def test_shutdown_that_nobody_waits_for_is_not_hurried(serve, gate):
+    sup, held = serve(clock=(clock := ManualClock(patience=0)), grace=HOUR), gate()
+    handle = sup.add(tv.TaskSpec(held, name="a", grace=2 * HOUR))
+    held.wait_inside()
+    sup.shutdown(wait=False)
+    with pytest.raises(TimeoutError):
+        handle.outcome(timeout=0.05)
+    assert clock.advance_to_next() == HOUR
+    assert handle.outcome(timeout=SOON).kind == "abandoned"
+
+
+@pytest.mark.rule("R11.9")
+@pytest.mark.parametrize(("patience", "error"), [(-1, ValueError), ("1", TypeError)])
+@as_given
+def test_patience_that_makes_no_sense_is_refused(patience, error):
+    with pytest.raises(error, match="patience"):
+        ManualClock(patience=patience)
+
+
 # --- bodies that wait ----------------------------------------------------------------------------
 
 

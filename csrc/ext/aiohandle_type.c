@@ -74,12 +74,13 @@ PyDoc_STRVAR(outcome_doc,
              "outcome($self, /, timeout=None)\n--\n\n"
              "Coroutine: wait until the task has ended and return its TaskOutcome, however it\n"
              "ended.\n\n"
-             "timeout: seconds to wait at most; None waits for ever. Raises TimeoutError past it.");
+             "timeout: seconds to wait at most, a float or a timedelta; None waits for ever.\n"
+             "Raises TimeoutError past it.");
 
 PyDoc_STRVAR(result_doc,
              "result($self, /, timeout=None)\n--\n\n"
              "Coroutine: wait until the task has ended and return what its last attempt gave.\n\n"
-             "timeout: seconds to wait at most; None waits for ever.\n"
+             "timeout: seconds to wait at most, a float or a timedelta; None waits for ever.\n"
              "Raises what the last attempt raised if the task ended failed or fatal by it,\n"
              "OutcomeError for every other end but a completed one, TimeoutError past the\n"
              "timeout.");
@@ -88,9 +89,10 @@ PyDoc_STRVAR(cancel_doc,
              "cancel($self, /, timeout=...)\n--\n\n"
              "Coroutine: ask the task to stop and wait until its body has returned and its name\n"
              "is free.\n\n"
-             "timeout: seconds to wait at most; left out it is the task's grace, None waits for\n"
-             "ever. True for the one caller that asked first. Raises TaskRemoveTimeout past the\n"
-             "timeout; the removal goes on.");
+             "timeout: seconds to wait at most, a float or a timedelta; left out it is the task's\n"
+             "grace, None waits for ever.\n"
+             "Returns True to the one caller that asked first, False to all others.\n"
+             "Raises TaskRemoveTimeout past the timeout; the removal goes on.");
 
 PyDoc_STRVAR(add_done_callback_doc,
              "add_done_callback($self, fn)\n--\n\n"

@@ -15,15 +15,17 @@ static struct tv_clock *clock_of(PyObject *self)
 
 static PyObject *clock_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static const struct tv_py_params params = {.function = "Clock"};
-    PyObject *self;
+    static const struct tv_py_params params = {"Clock", 0, 1, 1, {"patience"}};
+    PyObject *self, *patience;
+    tv_ns ns;
 
-    if (tv_py_parse_tuple(&params, args, kwargs, NULL) < 0)
+    if (tv_py_parse_tuple(&params, args, kwargs, &patience) < 0 ||
+        tv_py_timeout(patience, "patience", &ns) < 0)
         return NULL;
     self = type->tp_alloc(type, 0);
     if (!self)
         return NULL;
-    ((struct clock *)self)->clock = tv_clock_new();
+    ((struct clock *)self)->clock = tv_clock_new(ns == TV_NONE ? TV_NEVER : ns);
     if (!clock_of(self)) {
         Py_DECREF(self);
         return PyErr_NoMemory();
@@ -125,8 +127,10 @@ int tv_py_alarm(struct tv_py_state *state, const struct tv_task *task, struct tv
 /* ---- the type ------------------------------------------------------------------------------ */
 
 PyDoc_STRVAR(clock_doc,
-             "Clock()\n--\n\n"
-             "A clock that stands still until it is set forward.");
+             "Clock(patience=None)\n--\n\n"
+             "A clock that stands still until it is set forward.\n\n"
+             "patience: seconds, by the system's clock, for which somebody may wait for a\n"
+             "shutdown and nobody set it forward; then the grace is over. None: without limit.");
 
 static PyMethodDef clock_methods[] = {
     {"now", clock_now, METH_NOARGS, "now($self, /)\n--\n\nSeconds since 0, where it began."},

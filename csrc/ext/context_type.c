@@ -242,7 +242,9 @@ static const struct tv_py_params sleep_params = {"sleep", 1, 1, 1, {"seconds"}};
 PyDoc_STRVAR(wait_doc,
              "wait($self, /, timeout=None)\n--\n\n"
              "Wait until this attempt is cancelled: True; False past the timeout.\n\n"
-             "timeout: seconds to wait at most; None waits for ever.");
+             "timeout: seconds to wait at most, a float or a timedelta; None waits for ever.\n"
+             "Raises TypeError and ValueError for a timeout that is none, RuntimeError in a\n"
+             "coroutine, whose loop it would block (wait_cancelled is the call there).");
 
 static PyObject *context_wait(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                               PyObject *kwnames)
@@ -260,7 +262,10 @@ static PyObject *context_wait(PyObject *self, PyObject *const *args, Py_ssize_t 
 
 PyDoc_STRVAR(sleep_doc,
              "sleep($self, /, seconds)\n--\n\n"
-             "Sleep for so many seconds; raise Canceled as soon as this attempt is cancelled.");
+             "Sleep for so many seconds, unless this attempt is cancelled.\n\n"
+             "seconds: a float or a timedelta.\n"
+             "Raises Canceled as soon as the attempt is cancelled, TypeError and ValueError for\n"
+             "seconds that are none, RuntimeError in a coroutine (asleep is the call there).");
 
 static PyObject *context_sleep(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                                PyObject *kwnames)
@@ -357,12 +362,13 @@ static PyMethodDef context_methods[] = {
 };
 
 static PyGetSetDef context_getset[] = {
-    {"name", context_name, NULL, "The task's name.", NULL},
-    {"id", context_id, NULL, "The task's number.", NULL},
-    {"attempt", context_attempt, NULL, "Which attempt of the task this is, counted from 1.", NULL},
+    {"name", context_name, NULL, "The task's name, a str.", NULL},
+    {"id", context_id, NULL, "The task's number, an int.", NULL},
+    {"attempt", context_attempt, NULL, "Which attempt of the task this is, an int counted from 1.",
+     NULL},
     {"token", context_token, NULL, "The attempt's CancellationToken.", NULL},
     {"supervisor", context_supervisor, NULL, "A SupervisorHandle of the task's supervisor.", NULL},
-    {"cancelled", context_cancelled, NULL, "Is the attempt asked to stop?", NULL},
+    {"cancelled", context_cancelled, NULL, "Is the attempt asked to stop? A bool.", NULL},
     {"cancel_reason", context_cancel_reason, NULL,
      "Why it is asked to stop: the first CancelReason, or None.", NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -24,7 +24,8 @@ static const struct tv_py_params asleep_params = {"asleep", 1, 1, 1, {"seconds"}
 const char tv_py_wait_cancelled_doc[] =
     "wait_cancelled($self, /, timeout=None)\n--\n\n"
     "Coroutine: wait until this attempt is cancelled: True; False past the timeout.\n\n"
-    "timeout: seconds to wait at most; None waits for ever.\n"
+    "timeout: seconds to wait at most, a float or a timedelta; None waits for ever.\n"
+    "Raises TypeError and ValueError for a timeout that is none, RuntimeError outside a loop.\n"
     "A body that waits here when it is cancelled goes on with True, and has half of its\n"
     "grace before its asyncio task is cancelled as well.";
 
@@ -37,8 +38,10 @@ PyObject *tv_py_context_wait_cancelled(PyObject *self, PyObject *const *args, Py
 
 const char tv_py_asleep_doc[] =
     "asleep($self, /, seconds)\n--\n\n"
-    "Coroutine: sleep for so many seconds; raise Canceled as soon as this attempt is\n"
-    "cancelled.";
+    "Coroutine: sleep for so many seconds, unless this attempt is cancelled.\n\n"
+    "seconds: a float or a timedelta.\n"
+    "Raises Canceled as soon as the attempt is cancelled, TypeError and ValueError for\n"
+    "seconds that are none, RuntimeError outside a loop.";
 
 PyObject *tv_py_context_asleep(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                                PyObject *kwnames)

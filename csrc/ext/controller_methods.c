@@ -10,7 +10,8 @@ static const struct tv_py_params cancel_slot_params = {"cancel_slot", 1, 1, 2, {
 const char tv_py_submit_doc[] =
     "submit($self, /, spec, timeout=None)\n--\n\n"
     "Submit a task to its slot and return its TaskHandle; waits for room only.\n\n"
-    "spec: a ControllerSpec. timeout: seconds to wait for room in the queues at most; None\n"
+    "spec: a ControllerSpec.\n"
+    "timeout: seconds to wait for room in the queues at most, a float or a timedelta; None\n"
     "waits for ever. A submission that needs no room never waits.\n"
     "A rejection is no exception: the handle has the outcome REJECTED already. Raises\n"
     "ControllerFull past the timeout, ControllerClosed once a shutdown has begun,\n"
@@ -31,7 +32,8 @@ PyObject *tv_py_method_submit(PyObject *self, PyObject *const *args, Py_ssize_t 
 const char tv_py_try_submit_doc[] =
     "try_submit($self, /, spec)\n--\n\n"
     "Submit a task to its slot and return its TaskHandle; never waits.\n\n"
-    "As submit, but ControllerFull at once where there is no room.";
+    "spec: a ControllerSpec. Raises ControllerFull where there is no room, and else what\n"
+    "submit raises.";
 
 PyObject *tv_py_method_try_submit(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                                   PyObject *kwnames)

@@ -30,15 +30,15 @@ struct tv_py_event {
 /* X(NAME, name, doc): the fields, in the order of the constructor. */
 #define TV_PY_EVENT_TABLE(X)                                                            \
     X(KIND, kind, "What happened: an EventKind.")                                       \
-    X(SEQ, seq, "Its number: unique in the process, and rising for every receiver.")    \
+    X(SEQ, seq, "Its number, an int: unique in the process, rising for each receiver.")  \
     X(AT, at, "When: wall-clock seconds since the epoch.")                              \
-    X(TASK, task, "The name of the task; of the subscriber or slot it tells of.")       \
-    X(ID, id, "The id of the task, or None.")                                           \
-    X(ATTEMPT, attempt, "Which attempt of the task, counted from 1, or None.")          \
-    X(REASON, reason, "Why, for people, or None; programs use the kind.")               \
-    X(TIMEOUT_MS, timeout_ms, "The timeout that was hit in whole milliseconds, or None.") \
-    X(DELAY_MS, delay_ms, "The delay in whole milliseconds, or None.")                  \
-    X(EXIT_CODE, exit_code, "The exit code that a failure carried, or None.")           \
+    X(TASK, task, "The name of the task, subscriber or slot it tells of, a str, or None.") \
+    X(ID, id, "The id of the task, an int, or None.")                                   \
+    X(ATTEMPT, attempt, "Which attempt of the task, an int counted from 1, or None.")   \
+    X(REASON, reason, "Why, a str for people, or None; programs use the kind.")         \
+    X(TIMEOUT_MS, timeout_ms, "The timeout that was hit, an int of milliseconds, or None.") \
+    X(DELAY_MS, delay_ms, "The delay, an int of milliseconds, or None.")                \
+    X(EXIT_CODE, exit_code, "The exit code that a failure carried, an int, or None.")   \
     X(BACKOFF_SOURCE, backoff_source, "What the delay follows: a BackoffSource, or None.") \
     X(DURATION, duration, "How long the attempt took in seconds, or None.")
 

@@ -101,7 +101,8 @@ PyGetSetDef tv_py_event_getset[] = {
 #define X(NAME, name, doc) [TV_PY_EVENT_##NAME] = {#name, get_##name, NULL, doc, NULL},
     TV_PY_EVENT_TABLE(X)
 #undef X
-    {"is_diagnostic", get_is_diagnostic, NULL, "Does it tell of a subscriber's fault?", NULL},
+    {"is_diagnostic", get_is_diagnostic, NULL, "Does it tell of a subscriber's fault? A bool.",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -1,5 +1,5 @@
 /*
- * exit.c: the end of the interpreter, and forks.
+ * exit.c: the end of the interpreter.
  *
  * The end comes in two stages. Functions registered with threading are called before it joins its
  * non-daemon threads, one of which may sit in a waiting call of ours: there every supervisor is
@@ -51,24 +51,11 @@ static PyObject *exit_end(PyObject *module, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-static PyObject *after_fork(PyObject *module, PyObject *unused)
-{
-    (void)module;
-    (void)unused;
-    tv_after_fork_child();
-    Py_RETURN_NONE;
-}
-
 static PyMethodDef begin_method = {"taskvisor_exit_begin", exit_begin, METH_NOARGS, NULL};
 static PyMethodDef end_method = {"taskvisor_exit_end", exit_end, METH_NOARGS, NULL};
-static PyMethodDef fork_method = {"taskvisor_after_fork", after_fork, METH_NOARGS, NULL};
 
-/*
- * Calls module.function(callable), or with the keyword `keyword` if there is one. The callable is
- * `method` of `self`, which may be NULL.
- */
-static int register_with(const char *module_name, const char *function, const char *keyword,
-                         PyMethodDef *method, PyObject *self)
+int tv_py_register(const char *module_name, const char *function, const char *keyword,
+                   PyMethodDef *method, PyObject *self)
 {
     PyObject *module = PyImport_ImportModule(module_name);
     PyObject *registers = module ? tv_py_attribute(module, function) : NULL;
@@ -88,9 +75,7 @@ static int register_with(const char *module_name, const char *function, const ch
 
 int tv_py_exit_install(void)
 {
-    if (register_with("atexit", "register", NULL, &end_method, NULL) < 0)
-        return -1;
-    return register_with("os", "register_at_fork", "after_in_child", &fork_method, NULL);
+    return tv_py_register("atexit", "register", NULL, &end_method, NULL);
 }
 
 static int register_begin(struct tv_py_state *state)
@@ -99,7 +84,7 @@ static int register_begin(struct tv_py_state *state)
     int err = -1;
 
     if (capsule)
-        err = register_with("threading", "_register_atexit", NULL, &begin_method, capsule);
+        err = tv_py_register("threading", "_register_atexit", NULL, &begin_method, capsule);
     Py_XDECREF(capsule);
     return err;
 }

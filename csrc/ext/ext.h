@@ -86,6 +86,7 @@
     X(worker_begin)                               \
     X(worker_end)                                 \
     X(log_failure)                                \
+    X(tell_failure)                               \
     X(log_callback_error)                         \
     X(stacks)                                     \
     X(end_loop)                                   \
@@ -381,6 +382,7 @@ struct tv_py_subscriber {
     struct tv_py_state *state;
     PyObject *object;   /* as given; NULL once fini has run */
     PyObject *method;   /* the str "on_event" */
+    bool takes_failures; /* has an on_failure */
     struct tv_subscriber subscriber;
 };
 int tv_py_subscriber_init(struct tv_py_subscriber *self, struct tv_py_state *state,

@@ -36,7 +36,7 @@ static void *thread_begin(void *arg, const char *name)
 
     if (!thread)
         return NULL;
-    thread->state = PyThreadState_New(core->interpreter);
+    thread->state = tv_py_thread_state_new(core->interpreter);
     if (!thread->state) {
         PyMem_RawFree(thread);
         return NULL;
@@ -112,16 +112,43 @@ static bool ended_badly(const struct tv_task *task)
            outcome.kind == TV_OUTCOME_ABANDONED;
 }
 
-static void log_failure(struct tv_py_core *core, struct tv_py_handle *handle)
+/* Without subscribers it is the log that does. */
+static bool wants_failures(const struct tv_py_core *core)
 {
-    PyObject *outcome = tv_py_handle_outcome(handle);
+    bool wants = core->subscriber_count == 0;
+
+    for (size_t i = 0; i < core->subscriber_count; i++)
+        wants = wants || core->subscribers[i].takes_failures;
+    return wants;
+}
+
+/* The subscribers that have an on_failure, a new list. */
+static PyObject *takers(const struct tv_py_core *core)
+{
+    PyObject *list = PyList_New(0);
+
+    for (size_t i = 0; i < core->subscriber_count && list; i++)
+        if (core->subscribers[i].takes_failures &&
+            PyList_Append(list, core->subscribers[i].object) < 0)
+            Py_CLEAR(list);
+    return list;
+}
+
+/* Tells those who want to know; the log, where there is no subscriber at all. */
+static void tell_failure(struct tv_py_core *core, struct tv_py_handle *handle)
+{
+    bool is_log = core->subscriber_count == 0;
+    PyObject *hook = is_log ? core->state->log_failure : core->state->tell_failure;
+    PyObject *outcome = hook ? tv_py_handle_outcome(handle) : NULL;
+    PyObject *list = outcome && !is_log ? takers(core) : NULL;
     PyObject *none = NULL;
 
-    if (outcome && core->state->log_failure)
-        none = PyObject_CallFunctionObjArgs(core->state->log_failure, handle, outcome, NULL);
+    if (outcome && (is_log || list))
+        none = PyObject_CallFunctionObjArgs(hook, handle, outcome, list, NULL);
     if (PyErr_Occurred())
         PyErr_WriteUnraisable((PyObject *)handle);
     Py_XDECREF(none);
+    Py_XDECREF(list);
     Py_XDECREF(outcome);
 }
 
@@ -133,8 +160,8 @@ static void settled(void *arg, struct tv_task *task)
     tv_py_handle_show(handle, task);
     if (tv_essential(core->supervisor) == tv_task_id(task) && !core->essential)
         core->essential = Py_NewRef((PyObject *)handle);
-    if (core->subscriber_count == 0 && ended_badly(task))
-        log_failure(core, handle);
+    if (ended_badly(task) && wants_failures(core))
+        tell_failure(core, handle);
     tv_py_handle_run_callbacks(core->state, handle, true);
 }
 

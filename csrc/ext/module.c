@@ -59,7 +59,7 @@ static int exec(PyObject *module)
         return -1;
     if (tv_py_subscribe_ready(module, state_of_module(module)->subscribe_type) < 0)
         return -1;
-    return tv_py_exit_install();
+    return tv_py_exit_install() < 0 ? -1 : tv_py_fork_install();
 }
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg)

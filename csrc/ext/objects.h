@@ -454,7 +454,7 @@ PyObject *tv_py_view_subscribers(struct tv_py_core *core);
 int tv_py_alarm(struct tv_py_state *state, const struct tv_task *task, struct tv_token *token,
                 tv_ns ns, struct tv_alarm **alarm);
 
-/* ---- run.c, exit.c ------------------------------------------------------------------------- */
+/* ---- run.c, exit.c, fork.c ----------------------------------------------------------------- */
 
 /* Supervisor.run. */
 PyObject *tv_py_run(struct tv_py_core *core, PyObject *specs, bool handle_signals);
@@ -468,5 +468,18 @@ int tv_py_is_main_thread(void);
 /* exit.c. At import; before the first thread. */
 int tv_py_exit_install(void);
 int tv_py_exit_register(struct tv_py_state *state);
+
+/*
+ * Calls module.function(callable), or with the keyword `keyword` if there is one. The callable is
+ * `method` of `self`, which may be NULL. -1: exception.
+ */
+int tv_py_register(const char *module_name, const char *function, const char *keyword,
+                   PyMethodDef *method, PyObject *self);
+
+/* fork.c. At import. */
+int tv_py_fork_install(void);
+
+/* Of the calling thread, which has none; not while somebody forks. NULL: no memory. */
+PyThreadState *tv_py_thread_state_new(PyInterpreterState *interpreter);
 
 #endif

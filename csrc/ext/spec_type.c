@@ -114,7 +114,8 @@ static const struct tv_py_params replace_params = {
 PyDoc_STRVAR(replace_doc,
              "replace($self, /, **changes)\n--\n\n"
              "Return a spec with some parameters of TaskSpec changed and all others kept.\n\n"
-             "`...` goes back to what the SupervisorConfig says. Raises what TaskSpec raises.");
+             "changes: fn or options of TaskSpec; `...` goes back to what the SupervisorConfig\n"
+             "says. Raises what TaskSpec raises.");
 
 static PyObject *spec_replace(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                               PyObject *kwnames)
@@ -168,14 +169,18 @@ static PyObject *spec_reduce(PyObject *self, PyObject *unused)
 
 PyDoc_STRVAR(once_doc,
              "once($type, fn, **options)\n--\n\n"
-             "Return a TaskSpec with RestartPolicy.NEVER; options are those of TaskSpec.");
+             "Return a TaskSpec with RestartPolicy.NEVER.\n\n"
+             "fn: the body. options: those of TaskSpec but restart. Raises what TaskSpec raises.");
 PyDoc_STRVAR(restartable_doc,
              "restartable($type, fn, **options)\n--\n\n"
-             "Return a TaskSpec with RestartPolicy.ON_FAILURE; options are those of TaskSpec.");
+             "Return a TaskSpec with RestartPolicy.ON_FAILURE.\n\n"
+             "fn: the body. options: those of TaskSpec but restart. Raises what TaskSpec raises.");
 PyDoc_STRVAR(periodic_doc,
              "periodic($type, fn, every, **options)\n--\n\n"
-             "Return a TaskSpec with RestartPolicy.always(every): it runs again and again, with a\n"
-             "pause of `every` seconds after each run. options are those of TaskSpec.");
+             "Return a TaskSpec with RestartPolicy.always(every): it runs again and again.\n\n"
+             "fn: the body.\n"
+             "every: seconds of pause after each run that succeeds, a float or a timedelta.\n"
+             "options: those of TaskSpec but restart. Raises what TaskSpec raises.");
 
 static PyMethodDef spec_methods[] = {
     {"once", (PyCFunction)(void (*)(void))tv_py_spec_once,
@@ -196,20 +201,20 @@ static PyMethodDef spec_methods[] = {
 #define READER(name, field, doc) {name, spec_get, NULL, doc, (void *)(intptr_t)(field)}
 
 static PyGetSetDef spec_getset[] = {
-    READER("fn", TV_PY_SPEC_FN, "The body."),
-    READER("name", TV_PY_SPEC_NAME, "The name of its tasks, unless one is given to add."),
+    READER("fn", TV_PY_SPEC_FN, "The body, a callable."),
+    READER("name", TV_PY_SPEC_NAME, "The name of its tasks, a str, unless one is given to add."),
     READER("args", TV_PY_SPEC_ARGS, "The positional arguments, a tuple."),
     READER("kwargs", TV_PY_SPEC_KWARGS, "The keyword arguments, a new dict."),
     READER("restart", TV_PY_SPEC_RESTART, "The RestartPolicy, or `...`."),
     READER("backoff", TV_PY_SPEC_BACKOFF, "The BackoffPolicy, or `...`."),
     READER("timeout", TV_PY_SPEC_TIMEOUT, "Seconds an attempt may take, None, or `...`."),
     READER("max_retries", TV_PY_SPEC_MAX_RETRIES,
-           "Consecutive failures that are tried again, None for no limit, or `...`."),
+           "Consecutive failures that are tried again, an int; None for no limit; or `...`."),
     READER("reset_after", TV_PY_SPEC_RESET_AFTER,
            "Seconds after which a failure forgets those before it, None, or `...`."),
     READER("grace", TV_PY_SPEC_GRACE, "Seconds from a cancel to being abandoned, or `...`."),
     READER("fatal", TV_PY_SPEC_FATAL, "Exception classes that end the task, a tuple."),
-    READER("essential", TV_PY_SPEC_ESSENTIAL, "Does its bad end shut the supervisor down?"),
+    READER("essential", TV_PY_SPEC_ESSENTIAL, "Does its bad end shut the supervisor down? A bool."),
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -220,18 +225,21 @@ PyDoc_STRVAR(spec_doc,
              "What a task is: a body and its policies. Frozen; it may serve many tasks.\n\n"
              "fn: the body, called as fn(*args, **kwargs), with the TaskContext in front if its\n"
              "first positional parameter is named ctx or annotated TaskContext.\n"
-             "name: of its tasks; None takes fn's.\n"
+             "name: of its tasks, a str; None takes fn's.\n"
+             "args, kwargs: the arguments, a tuple and a mapping; None for no kwargs.\n"
              "restart: a RestartPolicy, or its text.\n"
              "backoff: a BackoffPolicy.\n"
-             "timeout: seconds an attempt may take; None or zero for no limit.\n"
-             "max_retries: consecutive failures that are tried again; None for no limit.\n"
+             "timeout: seconds (a float or a timedelta, as all here) an attempt may take; None or\n"
+             "zero for no limit.\n"
+             "max_retries: an int, how many consecutive failures are tried again; None for no\n"
+             "limit.\n"
              "reset_after: seconds a failed attempt must have run for those before it to be\n"
              "forgotten; None never forgets.\n"
              "grace: seconds a body has to end once it is asked to, before it is abandoned.\n"
              "fatal: an exception class or a tuple of them that are never tried again: the task\n"
              "ends FATAL with the first.\n"
-             "essential: when the task ends FAILED or FATAL, the whole supervisor shuts down, and\n"
-             "run() or leaving the context raises what the task's result() raises.\n\n"
+             "essential: a bool; True: when the task ends FAILED or FATAL, the whole supervisor\n"
+             "shuts down, and run() or leaving the context raises what its result() raises.\n\n"
              "What is left out (`...`) is inherited from the SupervisorConfig. A coroutine\n"
              "function runs on an asyncio loop, anything else on a worker thread. Raises\n"
              "TypeError for arguments that fn cannot be called with, for a generator or async\n"

@@ -178,7 +178,8 @@ PyDoc_STRVAR(enter_doc, "__enter__($self, /)\n--\n\nReturn the stream.");
 
 PyDoc_STRVAR(exit_doc, "__exit__($self, /, *exc)\n--\n\nClose the stream.");
 
-PyDoc_STRVAR(lost_doc, "How many events were dropped because nobody had read them in time.");
+PyDoc_STRVAR(lost_doc,
+             "How many events were dropped because nobody had read them in time, an int.");
 
 static PyObject *stream_watch(PyObject *self, PyObject *Py_UNUSED(unused))
 {

@@ -89,20 +89,28 @@ static int runs_later(struct tv_py_state *state, PyObject *method)
     return is;
 }
 
-static int check_given(struct tv_py_state *state, PyObject *object, PyObject *method)
+/* `what` is its name. */
+static int check_callable(struct tv_py_state *state, PyObject *method, const char *what)
 {
     int later;
 
     if (!PyCallable_Check(method))
-        return tv_py_refuse(PyExc_TypeError, method, "a subscriber's on_event must be callable");
+        return tv_py_refuse(PyExc_TypeError, method, "a subscriber's %s must be callable", what);
+    later = runs_later(state, method);
+    if (later > 0)
+        tv_py_refuse(PyExc_TypeError, method, "a subscriber's %s must be a plain function", what);
+    return later == 0 ? 0 : -1;
+}
+
+static int check_given(struct tv_py_state *state, PyObject *object, PyObject *method)
+{
+    if (!PyCallable_Check(method))
+        return check_callable(state, method, "on_event");
     if (PyType_Check(object) && !PyMethod_Check(method))
         return tv_py_refuse(PyExc_TypeError, object, "a subscriber must be an object of a class");
     if (PyCFunction_Check(method) && PyCFunction_GET_FUNCTION(method) == on_event)
         return tv_py_refuse(PyExc_TypeError, object, "a subscriber must have its own on_event");
-    later = runs_later(state, method);
-    if (later > 0)
-        tv_py_refuse(PyExc_TypeError, method, "a subscriber's on_event must be a plain function");
-    return later == 0 ? 0 : -1;
+    return check_callable(state, method, "on_event");
 }
 
 static int check_method(struct tv_py_state *state, PyObject *object)
@@ -114,6 +122,19 @@ static int check_method(struct tv_py_state *state, PyObject *object)
         err = check_given(state, object, method);
     else if (!PyErr_Occurred())
         tv_py_refuse(PyExc_TypeError, object, "a subscriber must have an on_event(event)");
+    Py_XDECREF(method);
+    return err;
+}
+
+/* Looked up anew for each call, as on_event is. */
+static int takes_failures(struct tv_py_state *state, PyObject *object, bool *takes)
+{
+    PyObject *method = attribute_of(object, "on_failure");
+    int err = PyErr_Occurred() ? -1 : 0;
+
+    *takes = method && method != Py_None;
+    if (*takes)
+        err = check_callable(state, method, "on_failure");
     Py_XDECREF(method);
     return err;
 }
@@ -150,7 +171,8 @@ int tv_py_subscriber_init(struct tv_py_subscriber *self, struct tv_py_state *sta
 {
     struct tv_subscriber made = {.on_event = deliver, .arg = self};
 
-    if (check_method(state, object) < 0 || capacity_of(object, &made.capacity) < 0)
+    if (check_method(state, object) < 0 || capacity_of(object, &made.capacity) < 0 ||
+        takes_failures(state, object, &self->takes_failures) < 0)
         return -1;
     made.name = name_of(object);
     if (!made.name)
@@ -233,9 +255,14 @@ PyDoc_STRVAR(subscribe_doc,
              "name: what events and `subscribers()` call it; left out, the name of its class.\n"
              "queue_capacity: how many events wait for it, 1024 if left out; one that comes when\n"
              "its queue is full is dropped for it alone.\n\n"
-             "Both are read once, by Supervisor(), which raises TypeError for an on_event that is\n"
-             "missing, async or a generator, a name that is no str or a capacity that is no int,\n"
-             "ValueError for an empty name, NUL or surrogates in it, or a capacity below 1.");
+             "on_failure: a method that a subclass may have besides: on_failure(handle, outcome)\n"
+             "is called once for each task that ends FAILED, FATAL or ABANDONED, on a thread of\n"
+             "the runtime, as a done callback. What it raises is logged. No full queue loses it,\n"
+             "and outcome.exception has the traceback, which no event has.\n\n"
+             "All are read by Supervisor(), which raises TypeError for an on_event that is\n"
+             "missing, for one of the two that is async or a generator, a name that is no str or\n"
+             "a capacity that is no int, ValueError for an empty name, NUL or surrogates in it,\n"
+             "or a capacity below 1.");
 
 PyDoc_STRVAR(on_event_doc,
              "on_event($self, event, /)\n--\n\n"

@@ -74,8 +74,8 @@ PyDoc_STRVAR(cancel_doc,
              "cancel($self, /, task, timeout=...)\n--\n\n"
              "Ask a task to stop and wait until its body has returned and its name is free.\n\n"
              "task: a TaskHandle, an id or a name.\n"
-             "timeout: seconds to wait at most; left out it is the task's grace, None waits for\n"
-             "ever.\n"
+             "timeout: seconds to wait at most, a float or a timedelta; left out it is the task's\n"
+             "grace, None waits for ever.\n"
              "Returns True to the one caller that asked first, False to all others and where\n"
              "there is no such task. Raises TaskRemoveTimeout if it has not ended in time (the\n"
              "removal goes on), RuntimeError where it could only wait for its own caller.");
@@ -105,7 +105,7 @@ static enum tv_err wait_join(void *arg, tv_ns deadline)
 PyDoc_STRVAR(join_doc,
              "join($self, /, timeout=None)\n--\n\n"
              "Wait until no task is registered or waiting in a slot.\n\n"
-             "timeout: seconds to wait at most; None waits for ever.\n"
+             "timeout: seconds to wait at most, a float or a timedelta; None waits for ever.\n"
              "Returns False past the timeout, and where a shutdown is complete with a body left.\n"
              "Raises RuntimeError in a body of this supervisor.");
 
@@ -136,9 +136,9 @@ static PyObject *handle_join(PyObject *self, PyObject *const *args, Py_ssize_t n
 PyDoc_STRVAR(shutdown_doc,
              "shutdown($self, /, grace=None, *, wait=True)\n--\n\n"
              "Stop: accept nothing more, cancel every task, and wait until all is cleaned up.\n\n"
-             "grace: seconds the bodies have to end; None is the config's for the first caller\n"
-             "and no change for a later one, which can only shorten it.\n"
-             "wait: False starts it and returns.\n"
+             "grace: seconds the bodies have to end, a float or a timedelta; None is the config's\n"
+             "for the first caller and no change for a later one, which can only shorten it.\n"
+             "wait: a bool; False starts it and returns.\n"
              "Every caller gets the same result: raises GraceExceeded if a body had not ended in\n"
              "time, RuntimeError (after the shutdown has begun) in a body or subscriber of this\n"
              "supervisor, unless wait is False.");

@@ -162,7 +162,7 @@ static int wait_done(struct tv_py_handle *self, const struct tv_py_params *param
 PyDoc_STRVAR(outcome_doc,
              "outcome($self, /, timeout=None)\n--\n\n"
              "Wait until the task has ended and return its TaskOutcome, however it ended.\n\n"
-             "timeout: seconds to wait at most; None waits for ever.\n"
+             "timeout: seconds to wait at most, a float or a timedelta; None waits for ever.\n"
              "Raises TimeoutError if it has not ended in time, RuntimeError where it could only\n"
              "wait for its own caller.");
 
@@ -210,7 +210,7 @@ PyObject *tv_py_handle_result(struct tv_py_handle *self)
 PyDoc_STRVAR(result_doc,
              "result($self, /, timeout=None)\n--\n\n"
              "Wait until the task has ended and return the value of its last attempt.\n\n"
-             "timeout: seconds to wait at most; None waits for ever.\n"
+             "timeout: seconds to wait at most, a float or a timedelta; None waits for ever.\n"
              "Raises what the last attempt raised if the task ended failed or fatal by it;\n"
              "OutcomeError for every other end but a completed one; TimeoutError if it has not\n"
              "ended in time, RuntimeError where it could only wait for its own caller.");
@@ -227,7 +227,8 @@ static PyObject *handle_result(PyObject *self, PyObject *const *args, Py_ssize_t
 
 /* ---- the rest ------------------------------------------------------------------------------ */
 
-const char tv_py_done_doc[] = "done($self, /)\n--\n\nTell whether the task has its outcome.";
+const char tv_py_done_doc[] = 
+    "done($self, /)\n--\n\nTell whether the task has its outcome: True or False.";
 
 PyObject *tv_py_handle_done(PyObject *self, PyObject *unused)
 {
@@ -246,8 +247,9 @@ static const struct tv_py_params cancel_params = {"cancel", 0, 1, 1, {"timeout"}
 PyDoc_STRVAR(cancel_doc,
              "cancel($self, /, timeout=...)\n--\n\n"
              "Ask the task to stop and wait until its body has returned and its name is free.\n\n"
-             "timeout: seconds to wait at most; left out it is the task's grace, None waits for\n"
-             "ever. Returns True to the one caller that asked first, False to all others.\n"
+             "timeout: seconds to wait at most, a float or a timedelta; left out it is the task's\n"
+             "grace, None waits for ever.\n"
+             "Returns True to the one caller that asked first, False to all others.\n"
              "Raises TaskRemoveTimeout if it has not ended in time (the removal goes on),\n"
              "RuntimeError where it could only wait for its own caller.");
 
@@ -315,8 +317,9 @@ static PyMethodDef handle_methods[] = {
 };
 
 PyGetSetDef tv_py_handle_getset[] = {
-    {"id", handle_id, NULL, "The task's number: unique in the process, never reused.", NULL},
-    {"name", handle_name, NULL, "The task's name.", NULL},
+    {"id", handle_id, NULL, "The task's number, an int: unique in the process, never reused.",
+     NULL},
+    {"name", handle_name, NULL, "The task's name, a str.", NULL},
     {"state", handle_state, NULL, "Where the task is now, a TaskState.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

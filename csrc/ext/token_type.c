@@ -126,7 +126,7 @@ PyDoc_STRVAR(wait_doc,
              "wait, ShuttingDown after the interpreter's exit handlers have run and RuntimeError\n"
              "in a forked child.");
 
-PyDoc_STRVAR(is_cancelled_doc, "Has the token, or one above it, been cancelled?");
+PyDoc_STRVAR(is_cancelled_doc, "Has the token, or one above it, been cancelled? A bool.");
 
 static PyMethodDef token_methods[] = {
     {"cancel", token_cancel, METH_NOARGS, cancel_doc},

@@ -22,6 +22,7 @@ struct tv_clock {
     _Atomic uint32_t refs;
     unsigned generation;        /* of the process that made it */
     tv_ns epoch_ns;
+    tv_ns patience_ns;
     _Atomic tv_ns time_ns;      /* as it was set */
     _Atomic bool released;      /* and since then, by tv_now() */
     tv_ns released_ns;          /* set before that */
@@ -41,7 +42,10 @@ struct tv_alarm {
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
-struct tv_clock *tv_clock_new(void)
+/* Patience is looked at as often as it ends, so none is shorter. */
+#define SHORTEST_PATIENCE TV_MS
+
+struct tv_clock *tv_clock_new(tv_ns patience_ns)
 {
     struct tv_clock *clock = calloc(1, sizeof *clock);
 
@@ -54,6 +58,7 @@ struct tv_clock *tv_clock_new(void)
     atomic_init(&clock->refs, 1);
     clock->generation = tv_generation();
     clock->epoch_ns = tv_wall_clock();
+    clock->patience_ns = patience_ns < SHORTEST_PATIENCE ? SHORTEST_PATIENCE : patience_ns;
     tv_list_init(&clock->supervisors);
     tv_list_init(&clock->alarms);
     return clock;
@@ -108,6 +113,11 @@ tv_ns tv_clock_real(const struct tv_clock *clock, tv_ns at)
 tv_ns tv_clock_epoch(const struct tv_clock *clock)
 {
     return clock->epoch_ns;
+}
+
+tv_ns tv_clock_patience(const struct tv_clock *clock)
+{
+    return clock->patience_ns;
 }
 
 /* Not as far as TV_NEVER, which does not come. Call with the lock held. */

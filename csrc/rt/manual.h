@@ -20,6 +20,9 @@ tv_ns tv_clock_real(const struct tv_clock *clock, tv_ns at);
 /* What to add to an instant of the clock to have it as wall-clock time. Never changes. */
 tv_ns tv_clock_epoch(const struct tv_clock *clock);
 
+/* For how long, by tv_now(), somebody may wait for a shutdown and nobody set it forward. */
+tv_ns tv_clock_patience(const struct tv_clock *clock);
+
 /*
  * A supervisor that is about to run, and one that has closed. `link` is the supervisor's, which
  * lives as long as it is in the list.

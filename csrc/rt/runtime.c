@@ -200,6 +200,7 @@ static void collect_stuck(struct tv_supervisor *supervisor)
     }
 }
 
+/* The timer thread has to do with the end of it, and on a manual clock with the wait too. */
 static void follow_shutdown(struct tv_supervisor *supervisor, struct tv_after *after)
 {
     uint8_t state = supervisor->core.shutdown.state, seen = supervisor->seen;
@@ -209,7 +210,7 @@ static void follow_shutdown(struct tv_supervisor *supervisor, struct tv_after *a
     supervisor->seen = state;
     if (state >= TV_SHUTDOWN_DRAINING && seen < TV_SHUTDOWN_DRAINING)
         collect_stuck(supervisor);
-    if (state >= TV_SHUTDOWN_DRAINING)
+    if (state >= TV_SHUTDOWN_DRAINING || supervisor->clock)
         tv_timer_by(supervisor, 0, after);
 }
 

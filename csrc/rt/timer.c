@@ -30,6 +30,40 @@ static bool is_drained(const struct tv_supervisor *supervisor)
            supervisor->bus.unquiet == 0;
 }
 
+/* How long those who wait for a shutdown on a manual clock have patience; no lock. */
+struct patience {
+    tv_ns shown; /* what the clock showed */
+    tv_ns ends;  /* by tv_now(); TV_NEVER: there is no shutdown, or no manual clock */
+};
+
+/*
+ * Has nobody set the clock forward for as long as somebody may wait for the shutdown? Where nobody
+ * waits it begins anew. Call with the lock held.
+ */
+static bool is_left_alone(const struct tv_supervisor *supervisor, struct patience *patience)
+{
+    tv_ns shown, now = tv_now();
+
+    if (!supervisor->clock || tv_core_is_open(&supervisor->core))
+        return false;
+    shown = tv_clock_now(supervisor->clock);
+    if (patience->ends != TV_NEVER && shown == patience->shown &&
+        !tv_list_empty(&supervisor->closing))
+        return patience->ends <= now;
+    patience->shown = shown;
+    patience->ends = tv_after(now, tv_clock_patience(supervisor->clock));
+    return false;
+}
+
+/* Nobody is there to set the clock forward: it goes on by itself, and the grace is over. */
+static void end_grace(struct tv_supervisor *supervisor, struct tv_after *after)
+{
+    tv_rt_drop(supervisor, after);
+    tv_clock_release(supervisor->clock);
+    tv_rt_shutdown(supervisor, 0, false, TV_DETACHED);
+    tv_lock_take(&supervisor->lock);
+}
+
 static void tick(struct tv_supervisor *supervisor, struct tv_after *after)
 {
     struct tv_input in = {.kind = TV_IN_TICK};
@@ -67,18 +101,22 @@ static tv_ns next_look(const struct tv_supervisor *supervisor)
 static void run_until_closed(struct tv_supervisor *supervisor)
 {
     struct tv_after after = TV_AFTER(TV_DETACHED);
+    struct patience patience = {.ends = TV_NEVER};
     tv_ns until;
 
     tv_lock_take(&supervisor->lock);
     while (!(is_closed(supervisor) && supervisor->stuck_done) && !supervisor->core.broken) {
         supervisor->timer_until = AWAKE;
         supervisor->timer_wakeups++;
+        if (is_left_alone(supervisor, &patience))
+            end_grace(supervisor, &after);
         tick(supervisor, &after);
         if (supervisor->core.shutdown.state >= TV_SHUTDOWN_DRAINING && !supervisor->stuck_done) {
             write_down_stuck(supervisor, &after);
             tv_pool_notice(supervisor, tv_now(), &after);
         }
         until = next_look(supervisor);
+        until = until < patience.ends ? until : patience.ends;
         supervisor->timer_until = until;
         tv_rt_drop(supervisor, &after);
         tv_sem_wait(&supervisor->timer_sem, until);

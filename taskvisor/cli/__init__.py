@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from taskvisor.cli.arguments import parse
-from taskvisor.cli.preview import preview
-from taskvisor.cli.run import run
 
 __all__ = ["main"]
 
@@ -24,4 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments that it does not understand.
     """
     options = parse(argv)
-    return run(options) if options.command == "run" else preview(options)
+    # Neither is needed to explain itself, or to run the other.
+    if options.command == "run":
+        from taskvisor.cli.run import run as command
+    else:
+        from taskvisor.cli.preview import preview as command
+    return command(options)

@@ -19,9 +19,13 @@ _RUN = """\
 Supervise the tasks of TARGET until all have ended or a signal (SIGINT, SIGTERM) asks them to stop.
 A second signal ends the grace at once.
 
-TARGET is module:attr or path/to/file.py:attr; without :attr it is the attribute `tasks`. What it
-names is a TaskSpec, an iterable of them, or a function without arguments that returns either. The
-current folder comes first on sys.path.
+TARGET is module:attr or path/to/file.py:attr; without :attr it is the attribute `tasks`, else all
+functions that are decorated with `@task`. What it names is a TaskSpec, an iterable of them, or a
+function without arguments that returns either. The current folder comes first on sys.path.
+
+It may also name a Supervisor that has not been started, or a function that returns one. That then
+runs what TARGET without :attr names, with its own config, subscribers and controller; `--grace` and
+`--max-concurrent` cannot be given.
 """
 
 _RUN_MORE = """\
@@ -34,6 +38,7 @@ exit codes:
 examples:
   taskvisor run service.py
   taskvisor run shop.jobs:nightly --max-concurrent 4 --grace 10
+  taskvisor run service.py:supervisor
   taskvisor run shop.jobs:nightly --log json --json > summary.json 2> events.jsonl
 """
 
@@ -50,6 +55,7 @@ class Options(argparse.Namespace):
     # run
     target: str
     config: SupervisorConfig
+    settings: list[str]  # the options that are settings of `config`, of those that were given
     log: str | None
     json: bool
     verbose: bool
@@ -98,8 +104,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--grace",
         type=float,
         metavar="SECONDS",
-        default=SupervisorConfig().grace,
-        help="how long tasks that are asked to stop may take (default: %(default)g)",
+        help="how long tasks that are asked to stop may take "
+        f"(default: {SupervisorConfig().grace:g})",
     )
     parser.add_argument(
         "--max-concurrent",
@@ -161,9 +167,10 @@ def _add_preview(parser: argparse.ArgumentParser) -> None:
 def _make_values(options: Options) -> None:
     """Turn the options into the values that check them; raises what those raise."""
     if options.command == "run":
-        options.config = SupervisorConfig(
-            grace=options.grace, max_concurrent=options.max_concurrent
-        )
+        given = {name: getattr(options, name) for name in ("grace", "max_concurrent")}
+        given = {name: value for name, value in given.items() if value is not None}
+        options.settings = [f"--{name.replace('_', '-')}" for name in given]
+        options.config = SupervisorConfig(**given)
     else:
         options.policy = BackoffPolicy(options.first, options.max, options.factor, options.jitter)
         options.policy.preview(min(options.retries, 0))

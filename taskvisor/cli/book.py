@@ -5,7 +5,8 @@ those of its handle. Failures, last error and time spent are the sum of the even
 lack what was dropped; how many were, `SupervisorHandle.subscribers()` knows. A task that a body
 adds has its outcome from events too. It has a row while it lives, and keeps it if it ended badly,
 as the last FOREIGN_MAX of them do; of all others there is a count, so that the book of a service
-that adds tasks for ever stays small.
+that adds tasks for ever stays small. A submission has a row from when it starts; one that is
+rejected never has, and is counted.
 
 Locking: `_lock` guards everything in the book. It is held by the book's subscriber thread for one
 event, by the main thread and by whoever paints for a copy; nobody waits in it.
@@ -15,14 +16,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from taskvisor._core import Event, Subscribe, TaskHandle
 from taskvisor._ends import Ends
 from taskvisor.events import EventKind
-from taskvisor.outcome import OutcomeKind
+from taskvisor.outcome import OutcomeKind, TaskOutcome
 
 __all__ = ["BAD", "FOREIGN_MAX", "Book", "Row"]
 
@@ -31,6 +32,13 @@ FOREIGN_MAX = 1000
 
 BAD = (OutcomeKind.FAILED, OutcomeKind.FATAL, OutcomeKind.ABANDONED)
 """The ends that somebody has to hear of."""
+
+# Their `task` is the name of a slot; the task of a submission is named when it starts.
+_OF_SLOTS = {
+    EventKind.CONTROLLER_SUBMITTED,
+    EventKind.CONTROLLER_REJECTED,
+    EventKind.CONTROLLER_SLOT_TRANSITION,
+}
 
 
 @dataclass(slots=True)
@@ -50,10 +58,12 @@ class Row:
 class Book(Subscribe):
     """A subscriber that keeps a row per task.
 
-    tasks: how many there will be; its queue has room for what they begin with.
+    tasks: how many there will be; its queue has room for what they begin with. `on_failure` is
+    what is to be told of tasks that end badly; the book keeps it for where it subscribes.
     """
 
     name = "summary"
+    on_failure: Callable[[TaskHandle[Any], TaskOutcome[Any]], object] | None = None
 
     def __init__(self, tasks: int = 0) -> None:
         super().__init__()
@@ -84,6 +94,10 @@ class Book(Subscribe):
         if id is None or task is None:
             return
         with self._lock:
+            if event.kind is EventKind.CONTROLLER_REJECTED:
+                self._others[OutcomeKind.REJECTED] += 1
+            if event.kind in _OF_SLOTS:
+                return
             row = self._rows.get(id)
             if row is None:
                 if event.kind is EventKind.TASK_REMOVED:

@@ -31,6 +31,7 @@ _INTEREST = (
     TaskState.QUEUED,
     OutcomeKind.CANCELED,
     OutcomeKind.COMPLETED,
+    OutcomeKind.REJECTED,  # has no line, but is counted
 )
 _RANK = {str(state): rank for rank, state in enumerate(_INTEREST)}
 

@@ -17,6 +17,7 @@ from taskvisor._core import Subscribe, TaskHandle
 from taskvisor.cli.book import BAD
 from taskvisor.cli.output import Output, lines
 from taskvisor.log import LoggingSubscriber
+from taskvisor.outcome import TaskOutcome
 
 __all__ = ["Log"]
 
@@ -52,7 +53,8 @@ class Log:
             subscriber = LoggingSubscriber()
             subscriber.queue_capacity = 65_536
             self.subscribers.append(subscriber)
-        self._handler = _Handler()
+        # Without any handler `logging` would print the failures that a supervisor logs.
+        self._handler = logging.NullHandler() if self._is_silent else _Handler()
         self._handler.setFormatter(_Json() if kind == "json" else _Text())
         self._level = logging.DEBUG if verbose else logging.INFO
         self._logger = logging.getLogger("taskvisor")
@@ -60,8 +62,8 @@ class Log:
     def __enter__(self) -> Log:
         logger = self._logger
         self._before = (logger.level, logger.propagate)
+        logger.addHandler(self._handler)
         if not self._is_silent:
-            logger.addHandler(self._handler)
             logger.setLevel(self._level)
             logger.propagate = False
         return self
@@ -72,11 +74,14 @@ class Log:
         self._logger.setLevel(self._logger.level)  # forgets what it had worked out
 
     def task_ended(self, handle: TaskHandle[Any]) -> None:
-        """Tell of a task that ended badly what no event tells, the traceback; a done callback."""
+        """Tell of a task if it ended badly; a done callback for where no `on_failure` is called."""
         outcome = handle.outcome()
-        if outcome.kind not in BAD or self._is_silent:
-            return
-        if outcome.exception is not None or not self.subscribers:
+        if outcome.kind in BAD:
+            self.task_failed(handle, outcome)
+
+    def task_failed(self, handle: TaskHandle[Any], outcome: TaskOutcome[Any]) -> None:
+        """Tell of a task that ended badly what events do not; without any told here, all."""
+        if not self._is_silent and (outcome.exception is not None or not self.subscribers):
             _hooks.log_failure(handle, outcome)
 
 

@@ -15,7 +15,7 @@ from typing import TextIO
 
 from taskvisor.cli.frame import HEAD, Frame
 from taskvisor.cli.screen import size_of
-from taskvisor.cli.table import lay_out
+from taskvisor.cli.table import GAP, lay_out, widths_of
 
 __all__ = ["FramePainter"]
 
@@ -112,24 +112,25 @@ def _rich(stream: TextIO) -> _Drawing:
 
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
 
-    def table(frame: Frame) -> Table:
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for n, head in enumerate(HEAD):
+    def table(frame: Frame, width: int) -> Table:
+        rows = [line.cells() for line in frame.lines]
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
+        for n, wide in enumerate(widths_of(HEAD, rows, width)):
             table.add_column(
-                head,
+                HEAD[n],
                 justify="right" if n in _RIGHT else "left",
-                min_width=min(len(head), 8),
+                width=wide,
                 no_wrap=True,
                 overflow="ellipsis",
             )
-        for line in frame.lines:
-            name, state, *rest = map(Text, line.cells())
+        for line, cells in zip(frame.lines, rows, strict=True):
+            name, state, *rest = map(Text, cells)
             state.stylize(_STYLES.get(line.state, ""))
             table.add_row(name, state, *rest)
         return table
 
     def draw(frame: Frame, width: int) -> list[str]:
-        parts: list[RenderableType] = [table(frame)] if frame.lines else []
+        parts: list[RenderableType] = [table(frame, width)] if frame.lines else []
         foot = Text(frame.foot, style="dim", no_wrap=True, overflow="ellipsis")
         with console.capture() as captured:
             console.print(*parts, foot, sep="\n", width=width, crop=True)

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import (
     contextmanager,
     nullcontext,
@@ -19,19 +19,20 @@ from contextlib import (
     suppress,
 )
 from dataclasses import dataclass, field
-from typing import Any
 
-from taskvisor._core import Supervisor, SupervisorHandle, TaskSpec
+from taskvisor._core import Subscribe, Supervisor
 from taskvisor.cli.arguments import Options
 from taskvisor.cli.book import Book
 from taskvisor.cli.live import Live
 from taskvisor.cli.logs import Log
 from taskvisor.cli.output import Output, lines, one_line
 from taskvisor.cli.screen import Screen
+from taskvisor.cli.served import Served
 from taskvisor.cli.signals import Signals
 from taskvisor.cli.summary import Report
-from taskvisor.cli.target import TargetError, load
-from taskvisor.errors import GraceExceeded, ShuttingDown
+from taskvisor.cli.target import Target, TargetError, load
+from taskvisor.controller import ControllerConfig
+from taskvisor.errors import AlreadyRunning, GraceExceeded, ShuttingDown
 
 __all__ = ["run"]
 
@@ -57,17 +58,30 @@ def _run(options: Options) -> Report | None:
     report = Report()
     with Signals() as signals, Screen() as screen:
         try:
-            specs = load(options.target)
-            if specs:
-                _Run(options, signals, screen, report, specs).supervise()
+            target = load(options.target)
+            _check_options(options, target)
+            if target.specs:
+                _Run(options, signals, screen, report, target).supervise()
         except TargetError as error:
             _complain(str(error), error.__cause__ if options.verbose else None)
+            return None
+        except AlreadyRunning:
+            _complain(f"the Supervisor of {options.target} has been started already")
             return None
         except KeyboardInterrupt:
             _complain("stopped before any task was started")
         if signals.seen:
             report.signal = signals.seen[0].name
     return report
+
+
+def _check_options(options: Options, target: Target) -> None:
+    """Refuse options that are settings of a supervisor where the target has made that."""
+    if target.supervisor is not None and options.settings:
+        raise TargetError(
+            f"{target.label} is a Supervisor, with a config of its own:"
+            f" {' and '.join(options.settings)} cannot be given"
+        )
 
 
 @dataclass(slots=True)
@@ -78,54 +92,61 @@ class _Run:
     signals: Signals
     screen: Screen
     report: Report
-    specs: Sequence[TaskSpec[Any]]
+    target: Target
     book: Book = field(init=False)
 
     def __post_init__(self) -> None:
-        self.book = Book(len(self.specs))
+        self.book = Book(len(self.target.specs))
 
     def supervise(self) -> None:
         """Have the tasks run to their end, or to that of a shutdown.
 
-        Raises KeyboardInterrupt for a signal that came before they were accepted; none has started
-        then.
+        Raises KeyboardInterrupt for a signal that came before they were accepted, AlreadyRunning
+        where the target has started its supervisor; no task has started then.
         """
         begin = time.monotonic()
         wants_table = self.options.log is None and not self.options.verbose
         terminal = self.screen.terminal if wants_table else None
         kind = self.options.log or ("table" if terminal else "text")
-        with Log(kind, self.options.verbose) as log:
-            subscribers = [self.book, *log.subscribers]
-            with Supervisor(self.options.config, subscribers=subscribers) as supervisor:
-                self._start(supervisor, log)
-                with (
-                    Live(self.screen, terminal, supervisor, self.book)
-                    if terminal
-                    else nullcontext()
-                ):
-                    self._wait(supervisor)
+        with Log(kind, self.options.verbose) as log, self._served(log) as served:
+            self._start(served, log)
+            with (
+                Live(self.screen, terminal, served.handle, self.book) if terminal else nullcontext()
+            ):
+                self._wait(served)
         self.report.rows, self.report.others = self.book.close(), self.book.others()
-        for info in supervisor.subscribers():
-            self.report.dropped += info.dropped if info.name == self.book.name else 0
+        self.report.dropped = served.lost(self.book)
         self.report.seconds = time.monotonic() - begin
 
-    def _start(self, supervisor: SupervisorHandle, log: Log) -> None:
+    def _served(self, log: Log) -> Served:
+        """Return the target's supervisor, else one of our own, which has slots."""
+        observers: list[Subscribe] = [self.book, *log.subscribers]
+        if self.target.supervisor is not None:
+            return Served(self.target.supervisor, observers)
+        if not log.subscribers:
+            self.book.on_failure = log.task_failed
+        return Served(
+            Supervisor(self.options.config, subscribers=observers, controller=ControllerConfig())
+        )
+
+    def _start(self, served: Served, log: Log) -> None:
         def ask(again: bool) -> None:
-            supervisor.shutdown(0 if again else None, wait=False)
+            served.handle.shutdown(0 if again else None, wait=False)
 
         self.signals.hand_to(ask)
         try:
-            handles = supervisor.add_many(self.specs)
+            handles = served.handle.add_many(self.target.specs)
         except ShuttingDown:
             raise KeyboardInterrupt from None
         self.book.own(handles)
-        for handle in handles:
-            handle.add_done_callback(log.task_ended)
+        if served.misses_failures:
+            for handle in handles:
+                handle.add_done_callback(log.task_ended)
 
-    def _wait(self, supervisor: SupervisorHandle) -> None:
-        supervisor.join()
+    def _wait(self, served: Served) -> None:
+        served.handle.join()
         try:
-            supervisor.shutdown()
+            served.handle.shutdown()
         except GraceExceeded as error:
             self.report.verdict = error
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Sequence
 
-__all__ = ["cut", "lay_out", "width_of"]
+__all__ = ["GAP", "cut", "lay_out", "width_of", "widths_of"]
 
-_GAP = 2
+GAP = 2
 _MORE = "..."
 
 
@@ -28,11 +28,18 @@ def lay_out(
     width: cuts every line to so many columns, the first and the last cell before the others; None
     leaves them as long as they are.
     """
-    table = [head, *rows]
-    widths = [max(width_of(row[n]) for row in table) for n in range(len(head))]
+    widths = widths_of(head, rows, width)
+    return [_line(row, widths, right, width) for row in [head, *rows]]
+
+
+def widths_of(
+    head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None
+) -> list[int]:
+    """Return how wide each column is, with gaps of GAP between them, where `lay_out` lays it."""
+    widths = [max(width_of(row[n]) for row in [head, *rows]) for n in range(len(head))]
     if width is not None:
         _narrow(widths, width)
-    return [_line(row, widths, right, width) for row in table]
+    return widths
 
 
 def width_of(text: str) -> int:
@@ -65,7 +72,7 @@ def _columns(one: str) -> int:
 
 def _narrow(widths: list[int], width: int) -> None:
     """Take what is too much from the last column, then from the first, but leave each some."""
-    over = sum(widths) + _GAP * (len(widths) - 1) - width
+    over = sum(widths) + GAP * (len(widths) - 1) - width
     for n, least in ((len(widths) - 1, 12), (0, 8), (len(widths) - 1, 3)):
         taken = max(0, min(over, widths[n] - least))
         widths[n] -= taken
@@ -80,5 +87,5 @@ def _line(
         cell = cut(cell, wide)
         pad = " " * (wide - width_of(cell))
         parts.append(pad + cell if n in right else cell + pad)
-    line = (" " * _GAP).join(parts).rstrip()
+    line = (" " * GAP).join(parts).rstrip()
     return line if width is None else cut(line, width)

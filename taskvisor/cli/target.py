@@ -1,4 +1,4 @@
-"""From the text of a TARGET to the specs it means.
+"""From the text of a TARGET to the specs it means, and to the supervisor for them if it says one.
 
 Guarantees: what is wrong with a target is one TargetError that says in one line which target and
 what about it, with the exception behind it, if any, as its cause. Nothing else is raised but
@@ -15,15 +15,16 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from taskvisor._checks import shown
-from taskvisor._core import TaskSpec
+from taskvisor._core import Supervisor, TaskSpec
 from taskvisor.decorator import collect
 
-__all__ = ["TargetError", "load"]
+__all__ = ["Target", "TargetError", "load"]
 
 _DEFAULT = "tasks"
 
@@ -32,27 +33,36 @@ class TargetError(Exception):
     """A target that names no tasks; its text is one line."""
 
 
-def load(target: str) -> list[TaskSpec[Any]]:
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be run: `supervisor` is None where the target has made none; label: its name."""
+
+    label: str
+    specs: list[TaskSpec[Any]]
+    supervisor: Supervisor | None = None
+
+
+def load(target: str) -> Target:
     """Import what a target names and return its specs, in order, no two of one name.
 
     target: `module:attr` or `path.py:attr`; `:attr` left out is `:tasks`, or where there is no such
-    attribute all functions of the module that are decorated with `@task`.
+    attribute all functions of the module that are decorated with `@task`. What names a Supervisor
+    means the specs that the target without `:attr` names, and this supervisor for them.
     Raises TargetError.
     """
     where, attribute = _split(target)
     sys.path.insert(0, os.getcwd())
     module = _import_file(Path(where)) if where.endswith(".py") else _import_module(where)
-    found: Any = module
-    if attribute == _DEFAULT and not hasattr(module, _DEFAULT) and collect(module):
-        found = collect(module)
-    else:
-        for name in attribute.split("."):
-            found = _attribute(found, name, where, attribute)
-    specs = _specs(found, f"{where}:{attribute}")
+    found, label = _find(module, where, attribute)
+    supervisor = None
+    if isinstance(found, Supervisor):
+        target, supervisor = label, found
+        found, label = _find_beside(module, where, attribute, label)
+    specs = _specs(found, label)
     for name, count in Counter(spec.name for spec in specs).items():
         if count > 1:
-            raise TargetError(f"{where}:{attribute} has {count} tasks of the name {shown(name)}")
-    return specs
+            raise TargetError(f"{label} has {count} tasks of the name {shown(name)}")
+    return Target(target, specs, supervisor)
 
 
 def _split(target: str) -> tuple[str, str]:
@@ -120,6 +130,34 @@ def _is_taken(name: str) -> bool:
     return name in sys.modules or name in sys.stdlib_module_names
 
 
+# --- what was found ------------------------------------------------------------------------------
+
+
+def _find(module: ModuleType, where: str, attribute: str) -> tuple[Any, str]:
+    """Return what an attribute is, or returns if it is a function, and what to call it."""
+    decorated = collect(module)
+    if attribute == _DEFAULT and not hasattr(module, _DEFAULT) and decorated:
+        return decorated, f"{where}:{_DEFAULT}"
+    found: Any = module
+    for name in attribute.split("."):
+        found = _attribute(found, name, where, attribute)
+    label = f"{where}:{attribute}"
+    if callable(found) and not isinstance(found, Iterable) and _decorated(found) is None:
+        return _call(found, label), f"{label}()"
+    return found, label
+
+
+def _find_beside(module: ModuleType, where: str, attribute: str, label: str) -> tuple[Any, str]:
+    """Return what the supervisor of this attribute is to run, and what to call it."""
+    tasks = getattr(module, _DEFAULT, None)
+    if attribute != _DEFAULT and tasks is not None and not isinstance(tasks, Supervisor):
+        return _find(module, where, _DEFAULT)
+    found = collect(module)
+    if not found:
+        raise TargetError(f"{where} has no tasks for the Supervisor {label}")
+    return found, f"{where}:{_DEFAULT}"
+
+
 def _attribute(holder: object, name: str, where: str, attribute: str) -> Any:
     try:
         return getattr(holder, name)
@@ -129,27 +167,18 @@ def _attribute(holder: object, name: str, where: str, attribute: str) -> Any:
         raise _failed(f"cannot read {where}:{attribute}", error) from error
 
 
-# --- what was found ------------------------------------------------------------------------------
-
-
 def _specs(found: Any, label: str) -> list[TaskSpec[Any]]:
-    """Return the specs that an object is, holds or returns."""
-    if isinstance(found, TaskSpec):
-        return [found]
-    if _decorated(found) is not None:
-        return [_decorated(found)]
-    if callable(found) and not isinstance(found, Iterable):
-        found = _call(found, label)
-        label += "()"
-        if isinstance(found, TaskSpec):
-            return [found]
+    """Return the specs that an object is or holds."""
+    spec = found if isinstance(found, TaskSpec) else _decorated(found)
+    if spec is not None:
+        return [spec]
     if not isinstance(found, Iterable) or isinstance(found, (str, bytes)):
         close = getattr(found, "close", None)
         if inspect.iscoroutine(found) and close is not None:
             close()
         raise TargetError(
-            f"{label} is neither a TaskSpec, an iterable of them nor a function without arguments"
-            f" that returns either, but {shown(found)}"
+            f"{label} is neither a TaskSpec, an iterable of them, a Supervisor nor a function"
+            f" without arguments that returns one of these, but {shown(found)}"
         )
     return _each(found, label)
 

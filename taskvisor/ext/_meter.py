@@ -47,15 +47,22 @@ class Meter(Subscribe, ABC):
 
     @abstractmethod
     def on_attempt(self, task: str, event: Event) -> None:
-        """Hear of an attempt's end, a TASK_STOPPED or TASK_FAILED; task: the label."""
+        """Hear of an attempt's end.
+
+        task: the task's label. event: TASK_STOPPED or TASK_FAILED. What it raises is told as
+        SUBSCRIBER_PANICKED, as of every hook here.
+        """
 
     @abstractmethod
     def on_restart(self, task: str) -> None:
-        """Hear of a start that is not a task's first."""
+        """Hear of a start that is not a task's first; task: its label. Raises as `on_attempt`."""
 
     @abstractmethod
     def on_outcome(self, task: str, kind: OutcomeKind) -> None:
-        """Hear of a task's end, or of a submission that was rejected (task: its slot)."""
+        """Hear of a task's end, or of a submission that was rejected.
+
+        task: the task's label, or that of the slot. kind: how it ended. Raises as `on_attempt`.
+        """
 
     def on_event(self, event: Event) -> None:
         """Tell what it means."""
@@ -98,7 +105,8 @@ class Meter(Subscribe, ABC):
     def watch(self, supervisor: SupervisorHandle) -> None:
         """Have the supervisor's tasks and the drops of its subscribers counted from now on.
 
-        The handle is kept until `unwatch`, so the supervisor has to be shut down by somebody.
+        supervisor: a SupervisorHandle. Raises nothing. It is kept until `unwatch`, so the
+        supervisor has to be shut down by somebody.
         """
         with self._lock:
             self._watched.append(supervisor)

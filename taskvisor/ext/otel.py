@@ -54,6 +54,8 @@ class OpenTelemetrySubscriber(Meter):
     label: makes the attribute `task` of the metrics, and the span's name, of a task's name; None
     takes the name. Where names are made up while the program runs, it should return one text for
     all of a sort.
+
+    Raises what the providers raise.
     """
 
     name = "opentelemetry"

@@ -202,6 +202,27 @@ static void an_input_comes_before_the_many_timers_of_its_own_instant(void)
     done();
 }
 
+/* Else an attempt would start at an instant with something left of it. */
+static void a_result_beside_many_timers_of_its_instant_takes_nothing(void)
+{
+    struct tv_input in = {.kind = TV_IN_RESULT, .error = {.kind = TV_ERROR_FAIL}, .go_on = true};
+
+    fill(RIG_OPTIONS);
+    commit();
+    rig_settle(&rig, 0);
+    take_all();
+    for (int i = 0; i < MANY; i++) {
+        in.actor = &many[i].actor;
+        CHECK_EQ(rig_step(&rig, i == MANY - 1 ? 10 : 0, &in), TV_STEP_OK);
+    }
+    CHECK(in.next == NULL);
+    CHECK_EQ(count_in(TV_ACTOR_READY), TV_SLICE);
+    CHECK_EQ(tv_core_deadline(&rig.core), 10);
+    rig_settle(&rig, 10);
+    CHECK_EQ(count_in(TV_ACTOR_READY), MANY - 1);
+    done();
+}
+
 static void a_slice_ends_where_its_effects_have_no_room(void)
 {
     int steps = 0;
@@ -281,6 +302,7 @@ int main(int argc, char **argv)
         TEST(everybody_who_is_left_is_abandoned_before_anything_else),
         TEST(an_input_is_taken_when_no_earlier_timer_is_left),
         TEST(an_input_comes_before_the_many_timers_of_its_own_instant),
+        TEST(a_result_beside_many_timers_of_its_instant_takes_nothing),
         TEST(a_slice_ends_where_its_effects_have_no_room),
         TEST(memory_is_asked_for_before_an_input_is_taken),
         TEST(memory_that_is_not_short_comes_back),

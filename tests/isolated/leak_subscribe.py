@@ -6,12 +6,15 @@ import taskvisor as tv
 
 
 class Keeps(tv.Subscribe):
-    """Keeps the last event."""
+    """Keeps the last event, and the last failure, with its traceback and so its frames."""
 
     queue_capacity = 4
 
     def on_event(self, event: tv.Event) -> None:
         self.event = event
+
+    def on_failure(self, handle: tv.TaskHandle[None], outcome: tv.TaskOutcome[None]) -> None:
+        self.failure = handle, outcome
 
 
 class Raises:
@@ -32,7 +35,11 @@ def nothing() -> None:
     pass
 
 
-spec = tv.TaskSpec.once(nothing)
+def fails() -> None:
+    raise tv.Fail("x")
+
+
+spec, failing = tv.TaskSpec.once(nothing), tv.TaskSpec.once(fails)
 
 
 def work() -> None:
@@ -40,6 +47,7 @@ def work() -> None:
     with tv.Supervisor(subscribers=[keeps, Keeps(), Raises()]) as supervisor:
         keeps.supervisor = supervisor
         supervisor.add(spec).outcome(20)
+        supervisor.add(failing).outcome(20)
         supervisor.subscribers()
     try:
         tv.Supervisor(subscribers=[keeps, Refused()])

@@ -16,6 +16,9 @@ ROOT = Path(__file__).parents[2]
 MAKE = ["make", "-s", "WARNINGS=-w", f"PYTHON={sys.executable}"]
 MODEL = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--noconftest"]
 MODEL += ["--rootdir=tests", "-c", "/dev/null", "tests/test_model.py"]
+ASAN = ["VARIANT=asan", "CFLAGS=-O1 -g -fno-omit-frame-pointer"]
+ASAN += ["SANITIZE=-fsanitize=address,undefined -fno-sanitize-recover=all"]
+TSAN = ["VARIANT=tsan", "CFLAGS=-O1 -g", "SANITIZE=-fsanitize=thread"]
 IDLE = """#include "core/core.h"
 
 volatile int tv_idle;
@@ -27,6 +30,11 @@ void tv_idle_set(int n)
         tv_idle = 2;
 }
 """
+
+
+def in_c(program: str, *options: str) -> list[str]:
+    """Builds and runs one program of the tests in C."""
+    return [*MAKE, *options, "run-c-tests", "CORE_TEST=", f"RT_TEST=$(BUILD)/tests/{program}"]
 
 
 @dataclass(frozen=True)
@@ -147,6 +155,47 @@ PLANTS = [
         "",
         [*MAKE, "fuzz", "TIME=120"],
         r"FAILED |ERROR: AddressSanitizer",
+    ),
+    Plant(
+        "memory: a block that is kept where another one cannot be had",
+        "csrc/rt/slots.c",
+        "    if (in.slot)\n        free_slot(in.slot);\n",
+        "    if (in.slot && made)\n        free_slot(in.slot);\n",
+        in_c("rt/test_oom_slots"),
+        r"not in time: atomic_load\(&blocks\) == blocks_before",
+    ),
+    Plant(
+        "threads: one that could not be had is still waited for",
+        "csrc/rt/timer.c",
+        "    tv_process_leave(&supervisor->running);\n    free(supervisor->timer_departed);\n",
+        "    free(supervisor->timer_departed);\n",
+        in_c("rt/test_nothread", *ASAN),
+        r"heap-use-after-free",
+    ),
+    Plant(
+        "asan: a name that is read after it was freed",
+        "csrc/rt/slots.c",
+        "    tv_text_rele(slot->name);\n    free(slot);\n",
+        "    free(slot);\n    tv_text_rele(slot->name);\n",
+        in_c("rt/test_slots", *ASAN),
+        r"heap-use-after-free",
+    ),
+    Plant(
+        "ubsan: an instant past the last one",
+        "csrc/core/types.h",
+        "    return delay > TV_NEVER - now ? TV_NEVER : now + delay;\n",
+        "    return now + delay;\n",
+        [*MAKE, *ASAN, "sim", "SEEDS=500"],
+        r"signed integer overflow",
+    ),
+    Plant(
+        "tsan: a count that is read without its lock",
+        "csrc/rt/manual.c",
+        "    tv_lock_take(&clock->lock);\n    count = clock->alarm_count;\n"
+        "    tv_lock_drop(&clock->lock);\n",
+        "    count = clock->alarm_count;\n",
+        in_c("rt/test_manual", *TSAN),
+        r"ThreadSanitizer: data race",
     ),
     Plant(
         "coverage: a branch that nobody takes",

@@ -248,6 +248,7 @@ static inline struct tv_task *host_add(struct host *host, const char *name,
 
     host_take(host);
     CHECK_EQ(tv_add(host->supervisor, spec, made, record, &task), TV_OK);
+    CHECK(tv_task_host_arg(task) == host);
     if (record && record->notify)
         tv_task_notify(task);
     atomic_fetch_add(&host->accepted, 1);

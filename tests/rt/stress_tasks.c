@@ -208,6 +208,7 @@ static void wait_for_some(struct tv_prng *chance)
 static void look_at_all(struct tv_prng *chance)
 {
     struct tv_task_info *infos;
+    struct tv_subscriber_info *subscribers;
     struct tv_counters found;
     size_t count;
 
@@ -219,6 +220,9 @@ static void look_at_all(struct tv_prng *chance)
     }
     CHECK(count <= NAMES);
     tv_tasks_free(infos, count);
+    CHECK_EQ(tv_subscribers(s, &subscribers, &count), TV_OK);
+    tv_subscribers_free(subscribers, count);
+    CHECK_EQ(tv_essential(s), 0);
     tv_counters(s, &found);
     tv_target_is_alive(s, (struct tv_target){.name = some_name(chance)});
     tv_join(s, tv_now() + draw(chance, 50) * 1000);

@@ -175,6 +175,37 @@ static void a_batch_with_a_name_that_is_taken_is_refused_as_a_whole(void)
     close_down(s);
 }
 
+static enum tv_err reserve_more(size_t from, size_t count)
+{
+    return tv_reserve_more(crowd.batch, crowd.requests + from, count, crowd.tasks + from,
+                           &crowd.failed);
+}
+
+/* rule: R4.4 */
+static void a_batch_grows_and_what_it_is_refused_leaves_it_as_it_was(void)
+{
+    struct tv_supervisor *s = serve(NULL);
+    struct tv_task *taken;
+
+    plan_crowd(30, SPEC(no_op, NULL));
+    crowd.count = 10;
+    CHECK_EQ(reserve_crowd(s), TV_OK);
+    CHECK_EQ(reserve_more(10, 10), TV_OK);
+    taken = add(s, "t25", &waiting_for_cancel);
+    CHECK_EQ(reserve_more(20, 10), TV_EXISTS);
+    CHECK_EQ(crowd.failed, 5);
+    finish(add(s, "t20", &returning), TV_OUTCOME_COMPLETED);
+    CHECK_EQ(leave(s, taken), TV_OK);
+    finish(taken, TV_OUTCOME_CANCELED);
+    CHECK_EQ(reserve_more(20, 10), TV_OK);
+    CHECK_EQ(tv_commit(crowd.batch), TV_OK);
+    crowd.count = 30;
+    for (size_t i = 0; i < crowd.count; i++)
+        finish(crowd.tasks[i], TV_OUTCOME_COMPLETED);
+    forget_crowd();
+    close_down(s);
+}
+
 static void a_name_twice_in_a_batch_refuses_it(void)
 {
     struct tv_supervisor *s = serve(NULL);
@@ -305,6 +336,7 @@ int main(int argc, char **argv)
         TEST(a_supervisor_that_never_serves_can_be_let_go_with_its_tasks),
         TEST(all_of_a_batch_are_accepted_before_any_starts),
         TEST(a_batch_with_a_name_that_is_taken_is_refused_as_a_whole),
+        TEST(a_batch_grows_and_what_it_is_refused_leaves_it_as_it_was),
         TEST(a_name_twice_in_a_batch_refuses_it),
         TEST(a_reserved_name_is_taken_but_no_task),
         TEST(a_batch_is_refused_when_a_shutdown_comes_before_its_commit),

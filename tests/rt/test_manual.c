@@ -8,7 +8,7 @@
 
 static struct tv_clock *new_clock(void)
 {
-    struct tv_clock *clock = tv_clock_new();
+    struct tv_clock *clock = tv_clock_new(TV_NEVER);
 
     CHECK(clock);
     return clock;
@@ -416,6 +416,28 @@ static void a_clock_that_is_released_goes_on_from_where_it_stood(void)
 }
 
 /* In the child; what is there of the parent's stays. */
+/* rule: R11.9 */
+static void a_shutdown_is_waited_for_as_long_as_patience_lasts(void)
+{
+    struct gate gate = GATE;
+    struct tv_clock *clock = tv_clock_new(2 * TV_MS);
+    struct tv_supervisor *s = serve_on(clock, (struct tv_config)TV_CONFIG_DEFAULT);
+    struct tv_task *stuck = add(s, "stuck", SPEC(await_gate, &gate));
+    tv_ns grace;
+
+    EVENTUALLY(gate_waiting(&gate) == 1);
+    CHECK_EQ(tv_shutdown(s, TV_SECOND, false), TV_OK);
+    CHECK_EQ(tv_wait_closed(s, tv_after(tv_now(), 100 * TV_SECOND)), TV_OK);
+    CHECK_EQ(tv_verdict(s, &grace), TV_GRACE_EXCEEDED);
+    CHECK_EQ(grace, 0);
+    CHECK(tv_clock_now(clock) < 50 * TV_SECOND);
+    finish(stuck, TV_OUTCOME_ABANDONED);
+    gate_open(&gate);
+    EVENTUALLY(counters(s).workers_busy == 0);
+    tv_supervisor_rele(s);
+    tv_clock_rele(clock);
+}
+
 static void use_in_child(struct tv_clock *clock, struct tv_alarm *alarm)
 {
     struct tv_config config = TV_CONFIG_DEFAULT;
@@ -435,7 +457,7 @@ static void use_in_child(struct tv_clock *clock, struct tv_alarm *alarm)
     clock = new_clock();
     advance(clock, 1);
     tv_clock_rele(clock);
-    _exit(0);
+    end_child(0);
 }
 
 static void a_clock_is_not_usable_in_a_forked_child(void)
@@ -551,6 +573,7 @@ int main(int argc, char **argv)
         TEST(alarms_stand_in_the_order_of_their_times),
         TEST(timers_come_before_alarms),
         TEST(a_clock_that_is_released_goes_on_from_where_it_stood),
+        TEST(a_shutdown_is_waited_for_as_long_as_patience_lasts),
         TEST(a_clock_is_not_usable_in_a_forked_child),
         TEST(nothing_is_overdue_after_an_advance_whatever_others_do),
     };

@@ -89,6 +89,25 @@ static void a_supervisor_without_its_timer_thread_can_be_served_again(void)
     close_down(s);
 }
 
+/* Nor is it on its clock, which would step it. */
+static void a_supervisor_without_its_timer_thread_has_left_its_clock(void)
+{
+    struct tv_config config = TV_CONFIG_DEFAULT;
+    struct tv_clock *clock = tv_clock_new(TV_NEVER);
+    struct tv_supervisor *s;
+    long before = atomic_load(&blocks);
+
+    config.clock = clock;
+    s = make(&config, NULL, NULL);
+    threads = (struct order){.at = 1};
+    CHECK_EQ(tv_serve(s), TV_NO_THREAD);
+    forget_orders();
+    tv_supervisor_rele(s);
+    CHECK_EQ(atomic_load(&blocks), before);
+    CHECK_EQ(tv_clock_advance(clock, 1), TV_OK);
+    tv_clock_rele(clock);
+}
+
 /* ---- workers -------------------------------------------------------------------------------- */
 
 /* rule: R1.12 */
@@ -167,6 +186,7 @@ int main(int argc, char **argv)
     static const struct check_test tests[] = {
         TEST(serving_without_memory_or_threads_leaves_nothing_and_closes_once),
         TEST(a_supervisor_without_its_timer_thread_can_be_served_again),
+        TEST(a_supervisor_without_its_timer_thread_has_left_its_clock),
         TEST(workers_that_cannot_be_had_delay_attempts_and_fail_none),
         TEST(a_private_loop_that_gets_no_thread_can_be_started_again),
         TEST(a_supervisor_whose_private_loop_got_no_thread_closes),

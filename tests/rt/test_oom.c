@@ -1,98 +1,7 @@
-/*
- * Every allocation fails once: the first one of a call, the second … until the call succeeds;
- * alone, and with all that follow. After each: the error, nothing changed, nothing leaked. Blocks
- * are counted, so a leak is seen at the call that made it.
- */
-#include "failures.h"
 #include "loops.h"
+#include "oom.h"
 
 #include <sys/resource.h>
-
-/* ---- what a failed call must not have changed ----------------------------------------------- */
-
-struct snapshot {
-    size_t tasks, subscribers;
-    uint64_t published;
-    bool serving, open;
-};
-
-static struct snapshot look_at(struct tv_supervisor *s)
-{
-    struct tv_task_info *tasks;
-    struct tv_subscriber_info *subscribers;
-    struct snapshot seen = {.serving = tv_is_serving(s), .open = tv_is_open(s)};
-
-    CHECK_EQ(tv_tasks(s, &tasks, &seen.tasks), TV_OK);
-    tv_tasks_free(tasks, seen.tasks);
-    CHECK_EQ(tv_subscribers(s, &subscribers, &seen.subscribers), TV_OK);
-    tv_subscribers_free(subscribers, seen.subscribers);
-    seen.published = counters(s).published;
-    return seen;
-}
-
-static void check_same(const struct snapshot *a, const struct snapshot *b)
-{
-    CHECK_EQ(a->tasks, b->tasks);
-    CHECK_EQ(a->subscribers, b->subscribers);
-    CHECK_EQ(a->published, b->published);
-    CHECK_EQ(a->serving, b->serving);
-    CHECK_EQ(a->open, b->open);
-}
-
-/* One public call; `s` is fresh each time. `undo` gives back what a success has brought. */
-struct call {
-    void (*prepare)(struct tv_supervisor *s);
-    enum tv_err (*run)(struct tv_supervisor *s);
-    void (*undo)(struct tv_supervisor *s);
-    bool serving;
-};
-
-/*
- * The `at`-th allocation fails. True: the call has succeeded all the same. Tables that have grown
- * stay so until the supervisor goes, so the blocks are counted after that.
- */
-static bool try_call(const struct call *call, long at, bool sticky)
-{
-    long blocks_before = atomic_load(&blocks);
-    struct tv_supervisor *s = call->serving ? serve(NULL) : make(NULL, NULL, NULL);
-    struct snapshot before, after;
-    enum tv_err err;
-
-    if (call->prepare)
-        call->prepare(s);
-    EVENTUALLY(!call->serving || counters(s).workers_busy + counters(s).workers_starting == 0);
-    before = look_at(s);
-    memory = (struct order){.at = at, .sticky = sticky};
-    err = call->run(s);
-    forget_orders();
-    if (err == TV_OK) {
-        call->undo(s);
-    } else {
-        CHECK_EQ(err, TV_NO_MEMORY);
-        after = look_at(s);
-        check_same(&before, &after);
-    }
-    CHECK_EQ(tv_shutdown(s, TV_NONE, true), TV_OK);
-    CHECK_EQ(call->serving ? tv_wait_closed(s, TV_NEVER) : TV_OK, TV_OK);
-    tv_supervisor_rele(s);
-    EVENTUALLY(atomic_load(&blocks) == blocks_before);
-    return err == TV_OK;
-}
-
-/* Returns how many allocations the call needs. */
-static long fail_each(const struct call *call)
-{
-    long need = 0;
-
-    for (int sticky = 0; sticky < 2; sticky++) {
-        long at = 1;
-
-        while (!try_call(call, at, sticky))
-            at++;
-        need = at - 1;
-    }
-    return need;
-}
 
 /* ---- calls ---------------------------------------------------------------------------------- */
 
@@ -127,9 +36,9 @@ static void fill(struct tv_supervisor *s)
 
 static void an_add_without_memory_is_refused_and_leaves_nothing(void)
 {
-    const struct call first = {NULL, add_one, take_back_task, false};
-    const struct call served = {NULL, add_one, take_back_task, true};
-    const struct call growing = {fill, add_one, take_back_task, false};
+    const struct call first = {.run = add_one, .undo = take_back_task};
+    const struct call served = {.run = add_one, .undo = take_back_task, .serving = true};
+    const struct call growing = {.prepare = fill, .run = add_one, .undo = take_back_task};
 
     CHECK_EQ(fail_each(&first), 3);   /* the record, the first names, the first ids */
     CHECK_EQ(fail_each(&growing), 2); /* the record, more timers */
@@ -161,7 +70,7 @@ static void commit(struct tv_supervisor *s)
 
 static void a_batch_without_memory_is_refused_as_a_whole(void)
 {
-    const struct call call = {NULL, reserve, commit, true};
+    const struct call call = {.run = reserve, .undo = commit, .serving = true};
 
     for (size_t i = 0; i < BATCH; i++)
         requests[i] = (struct tv_request){&waiting_for_cancel, text_number("t", i), NULL};
@@ -231,17 +140,13 @@ static void free_subscribers(struct tv_supervisor *s)
     tv_subscribers_free(got_subscribers, got_count);
 }
 
-static void nothing(struct tv_supervisor *s)
-{
-    (void)s;
-}
-
 static void views_streams_and_subscribers_without_memory_change_nothing(void)
 {
-    const struct call stream = {NULL, open_stream, close_stream, true};
-    const struct call all_tasks = {fill, list_tasks, free_tasks, false};
-    const struct call second = {subscribe_first, subscribe, nothing, false};
-    const struct call list = {subscribe_first, list_subscribers, free_subscribers, false};
+    const struct call stream = {.run = open_stream, .undo = close_stream, .serving = true};
+    const struct call all_tasks = {.prepare = fill, .run = list_tasks, .undo = free_tasks};
+    const struct call second = {.prepare = subscribe_first, .run = subscribe};
+    const struct call list = {.prepare = subscribe_first, .run = list_subscribers,
+                              .undo = free_subscribers};
 
     CHECK_EQ(fail_each(&stream), 2);
     CHECK_EQ(fail_each(&all_tasks), 1);
@@ -261,7 +166,7 @@ static void what_is_made_without_memory_is_not_there(void)
     CHECK(!s);
     CHECK(!tv_token_new(NULL));
     CHECK(!tv_token_new(root));
-    CHECK(!tv_clock_new());
+    CHECK(!tv_clock_new(TV_NEVER));
     CHECK(!tv_text_new("a", 1));
     CHECK(tv_text_new_reason("a", 1) == &tv_text_out_of_memory);
     atomic_store(&no_memory, false);
@@ -302,7 +207,7 @@ static void a_clock_without_memory_stands_where_it_was(void)
     struct tv_alarm *alarm;
     tv_ns at;
 
-    config.clock = tv_clock_new();
+    config.clock = tv_clock_new(TV_NEVER);
     for (int i = 0; i < 9; i++)
         s[i] = serve(&config);
     for (long order = 1; order <= 2; order++) {
@@ -366,8 +271,9 @@ static void end_watch(struct tv_supervisor *s)
 
 static void a_loop_and_a_watch_without_memory_are_not_there(void)
 {
-    const struct call loop = {NULL, make_loop, release_loop, true};
-    const struct call watching = {prepare_loop, begin_watch, end_watch, true};
+    const struct call loop = {.run = make_loop, .undo = release_loop, .serving = true};
+    const struct call watching = {.prepare = prepare_loop, .run = begin_watch, .undo = end_watch,
+                                  .serving = true};
 
     CHECK_EQ(fail_each(&loop), 1);
     CHECK_EQ(fail_each(&watching), 1);

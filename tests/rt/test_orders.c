@@ -389,7 +389,7 @@ static void at_the_end_of_the_process_nothing_begins_and_cancels_still_come(void
         alarm((unsigned)(PATIENCE / TV_SECOND));
         begin_exit();
         fflush(NULL);
-        _exit(0);
+        end_child(0);
     }
     CHECK(waitpid(child, &status, 0) == child);
     CHECK_EQ(status, 0);

@@ -15,8 +15,7 @@ static void in_child(void (*run)(void))
     if (child == 0) {
         alarm((unsigned)(PATIENCE / TV_SECOND));
         run();
-        fflush(NULL);
-        _exit(0);
+        end_child(0);
     }
     CHECK(waitpid(child, &status, 0) == child);
     CHECK_EQ(status, 0);
@@ -127,7 +126,7 @@ static void release_clock(void)
     struct tv_supervisor *s, *closing;
     struct tv_task *stuck, *other;
 
-    config.clock = tv_clock_new();
+    config.clock = tv_clock_new(TV_NEVER);
     config.defaults.grace_ns = 20 * TV_MS;
     s = serve(&config);
     closing = serve(&config);
@@ -325,7 +324,7 @@ static void fork_with_legacy(void)
         check_refusals(&old);
         check_silence(&old);
         work_anew();
-        _exit(0);
+        end_child(0);
     }
     tv_lock_drop(&s->lock);
     CHECK(!tv_forked_since(generation) && !tv_is_forked(s));
@@ -368,7 +367,7 @@ static void fork_under_lock(void)
             alarm((unsigned)(PATIENCE / TV_SECOND));
             tv_after_fork_child();
             tv_reap();
-            _exit(0);
+            end_child(0);
         }
         CHECK(wait(&status) > 0);
         CHECK_EQ(status, 0);
@@ -391,7 +390,7 @@ static void fork_at_the_end(void)
         tv_after_fork_child();
         CHECK(!tv_is_exiting());
         work_anew();
-        _exit(0);
+        end_child(0);
     }
     CHECK(wait(&status) > 0);
     CHECK_EQ(status, 0);
@@ -401,6 +400,20 @@ static void fork_at_the_end(void)
 static void a_child_of_a_process_at_its_end_is_at_its_beginning(void)
 {
     in_child(fork_at_the_end);
+}
+
+static void slots_are_the_parents(struct tv_task *task)
+{
+    struct tv_supervisor *s = tv_task_supervisor(task);
+    struct tv_text *name = text("s");
+    struct tv_slots slots;
+    uint64_t count;
+
+    CHECK_EQ(tv_cancel_slot(s, name, true, &count), TV_FORKED);
+    CHECK_EQ(tv_slots(s, &slots), TV_FORKED);
+    CHECK_EQ(tv_submit_wait(task, TV_NEVER), TV_FORKED);
+    CHECK_EQ(tv_submit_withdraw(task), TV_FORKED);
+    tv_text_rele(name);
 }
 
 static void fork_in_body(struct tv_task *task, void *arg, struct tv_result *result)
@@ -416,8 +429,10 @@ static void fork_in_body(struct tv_task *task, void *arg, struct tv_result *resu
         CHECK(tv_current_task() == task);
         CHECK(tv_is_forked(tv_task_supervisor(task)));
         CHECK_EQ(tv_shutdown(tv_task_supervisor(task), 0, false), TV_FORKED);
+        CHECK_EQ(tv_essential(tv_task_supervisor(task)), 0);
+        slots_are_the_parents(task);
         work_anew();
-        _exit(7);
+        end_child(7);
     }
     CHECK(waitpid(child, &status, 0) == child);
     atomic_store((_Atomic int *)arg, WEXITSTATUS(status));

@@ -160,6 +160,7 @@ static void a_stream_outlives_its_supervisor(void)
     expect(stream, TV_EVENT_TASK_ADD_REQUESTED, "a");
     expect(stream, TV_EVENT_TASK_ADDED, "a");
     CHECK_EQ(tv_stream_lost(stream), 0);
+    CHECK(tv_stream_supervisor(stream) == s);
     tv_stream_rele(tv_stream_hold(stream));
     expect(stream, TV_EVENT_TASK_STARTING, "a");
     tv_stream_close(stream);

@@ -120,6 +120,20 @@ static void who_is_not_woken_in_time_has_left_the_list(void)
     tear_down();
 }
 
+/* One that sleeps would sleep for ever. */
+static void a_brief_wait_ends_however_far_its_deadline_is(void)
+{
+    struct sleeper sleeper = {.waits_for = TV_WAITS_OTHER, .deadline = TV_NEVER};
+
+    set_up();
+    tv_wait_briefly(true);
+    sleep_once(&sleeper);
+    tv_wait_briefly(false);
+    CHECK_EQ(sleeper.slept, TV_TIMEOUT);
+    CHECK(!sleeper.linked);
+    tear_down();
+}
+
 static void a_wake_is_for_those_who_wait_for_it(void)
 {
     struct sleeper outcome = {.shared = NULL}, gone = {.shared = NULL};
@@ -272,6 +286,7 @@ int main(int argc, char **argv)
         TEST(who_is_woken_is_told_so),
         TEST(who_is_woken_in_vain_can_tell),
         TEST(who_is_not_woken_in_time_has_left_the_list),
+        TEST(a_brief_wait_ends_however_far_its_deadline_is),
         TEST(a_wake_is_for_those_who_wait_for_it),
         TEST(who_is_woken_as_his_time_runs_out_waits_for_the_post),
         TEST(a_post_of_a_shared_semaphore_by_somebody_else_is_an_interruption),

@@ -378,7 +378,7 @@ static void drop_in_child(struct tv_supervisor *s, struct tv_loop *loop, struct 
         CHECK(!tv_loop_is_serving(loop));
         tv_loop_close(loop);
         tv_loop_rele(loop);
-        _exit(0);
+        end_child(0);
     }
     tv_lock_drop(&s->lock);
 }
