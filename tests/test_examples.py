@@ -1,12 +1,14 @@
 """The examples run as they are, end by themselves, and print what they say they show."""
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 from programs import run_well
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+TESTS = Path(__file__).parent
+EXAMPLES = TESTS.parent / "examples"
 SENSORS = ["attic", "cellar", "garden", "kitchen"]
 
 _RETRY = re.compile(r"^poller   attempt (\d+): (.*); again in (\d+) ms$", re.MULTILINE)
@@ -16,6 +18,20 @@ _RETRY = re.compile(r"^poller   attempt (\d+): (.*); again in (\d+) ms$", re.MUL
 def quickstart():
     """What the quickstart prints."""
     return run_well(EXAMPLES / "01_quickstart.py", limit=60.0)
+
+
+def test_examples_are_numbered_and_each_begins_with_what_it_shows():
+    programs = sorted(EXAMPLES.glob("*.py"))
+    numbers = [int(re.match(r"\d\d(?=_)", path.name)[0]) for path in programs]
+    assert numbers == list(range(1, len(programs) + 1))
+    heads = [ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in programs]
+    assert [head for head in heads if not re.match(r"[A-Z].*[.:]\n", head or "")] == []
+
+
+def test_each_example_is_run_by_a_test():
+    tests = "".join(path.read_text(encoding="utf-8") for path in TESTS.glob("test_*example*.py"))
+    programs = [path.name for path in EXAMPLES.iterdir() if path.is_file()]
+    assert [name for name in programs if f'"{name}"' not in tests] == []
 
 
 def table(text: str, heading: str) -> dict[str, list[str]]:
