@@ -59,7 +59,7 @@ def test_every_name_in_backticks_is_one_of_the_code(path):
         ("`on_every_event`", "it occurs nowhere in the sources"),
         ("`RestartStrategy`", "it occurs nowhere in the sources"),
         ("`asyncio.create_jobs`", "it occurs nowhere in the sources"),
-        ("`make proof`", "no target proof"),
+        ("`make proven`", "no target proven"),
         ("`taskvisor run a.py --jobs 4`", "no option --jobs"),
         ("`taskvisor serve`", "no command serve"),
         ("`--max-parallel`", "no program here has this option"),
