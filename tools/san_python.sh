@@ -10,9 +10,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-PYTHON=${PYTHON:-python3}
-CC=${CC:-cc}
 ROOT=$PWD
+CC=${CC:-cc}
+PYTHON=$(type -P "${PYTHON:-python3}")
+[[ $PYTHON == /* ]] || PYTHON=$ROOT/$PYTHON
 BUILT=$ROOT/build/san-python
 
 TASKVISOR_WERROR=1 TASKVISOR_SANITIZE=address,undefined CC=$CC \
