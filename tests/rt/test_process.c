@@ -419,8 +419,8 @@ static void slots_are_the_parents(struct tv_task *task)
 static _Atomic bool waits; /* the thread that has added the body: it allocates no more */
 
 /*
- * No other thread is inside an allocator, whose locks the child would have for ever: glibc frees its
- * own in a child, that of gcc's AddressSanitizer does not.
+ * No other thread is inside an allocator, whose locks the child would have for ever: glibc frees
+ * its own in a child, that of gcc's AddressSanitizer does not.
  */
 static void fork_in_body(struct tv_task *task, void *arg, struct tv_result *result)
 {
