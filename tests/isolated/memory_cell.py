@@ -26,7 +26,7 @@ import taskvisor as tv
 
 WHATS = {"python": 0, "malloc": 1, "thread": 2}
 TURNS = 8
-WINDOWS = 6
+WINDOWS = 12
 MOST = 3000
 BODY_MOST = 25
 OBSERVER_MOST = 12
