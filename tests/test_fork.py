@@ -10,6 +10,11 @@ CALLS = [
     "subscribers", "events", "shutdown",
 ]  # fmt: skip
 
+# Other forks there wait until all threads sleep: tests/proof/quiet.
+KEEPS_LOCKS = pytest.mark.skipif(
+    SANITIZED, reason="ASan's allocator keeps in the child the locks of threads that were awake"
+)
+
 
 def fork_in(state: str, what: str) -> list[str]:
     """What the child printed; asserts that child and parent ended well."""
@@ -213,6 +218,7 @@ def test_stream_and_outcome_of_an_old_supervisor_do_not_block_the_child():
 
 
 @pytest.mark.rule("R5.57", "R5.56")
+@KEEPS_LOCKS
 def test_forks_at_any_moment_leave_children_that_can_supervise():
     # Threads keep the core busy, so that forks happen while its lock is held.
     out = run_well("""
@@ -247,7 +253,7 @@ def test_forks_at_any_moment_leave_children_that_can_supervise():
 
 
 @pytest.mark.rule("R5.57", "R5.56")
-@pytest.mark.skipif(SANITIZED, reason="ASan's allocator keeps its locks in a forked child")
+@KEEPS_LOCKS
 @pytest.mark.parametrize("round", range(8))
 def test_fork_while_threads_begin_leaves_a_child_that_can_supervise(round):
     # CPython without a GIL stops the world for the ninth thread state: about now.

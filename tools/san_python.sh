@@ -22,7 +22,7 @@ TASKVISOR_WERROR=1 TASKVISOR_SANITIZE=address,undefined CC=$CC \
 # A finding ends its process. It is written to a file: pytest has the standard streams in its hands.
 sanitized() {
     env LD_PRELOAD="$("$CC" -print-file-name=libasan.so)" PYTHONMALLOC=malloc \
-        PYTHONPATH="$BUILT/lib" \
+        PYTHONPATH="$BUILT/lib:$ROOT/tests/proof/quiet" \
         ASAN_OPTIONS="detect_leaks=0:allocator_may_return_null=1:log_path=$BUILT/finding" \
         UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1:log_path=$BUILT/finding" \
         "$PYTHON" -P "$@"
