@@ -180,9 +180,9 @@ bench-peers:
 	$(if $(GO),cd benchmarks/peers/go && $(GO) build -trimpath -o $(CURDIR)/$(BENCH)/suture .,\
 		@echo "no go: without suture")
 
-$(BENCH)/native: benchmarks/native.c $(LIBRARY) Makefile
+$(BENCH)/native: $(wildcard benchmarks/native*.[ch]) $(LIBRARY) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(C_FLAGS) $< $(LIBRARY) -o $@
+	$(CC) $(C_FLAGS) $(filter %.c,$^) $(LIBRARY) -o $@
 
 $(BENCH_VENV)/ready:
 	$(PYTHON) -m venv $(BENCH_VENV)

@@ -7,6 +7,7 @@ How to read it: µs per whole cycle. `by run` is `Supervisor().run([spec])`, `se
 manager with one `add` and its result.
 """
 
+from benchmarks import bodies
 from benchmarks.contenders import crate_first, crate_newest, native, python, suture
 from benchmarks.harness import Bar, Work, run
 from benchmarks.measure import Sample, Ticks, Watch
@@ -17,12 +18,7 @@ from taskvisor import Supervisor, TaskSpec
 def taskvisor_served(n: int) -> Sample:
     """Serve, add, result, shut down."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
-    spec = TaskSpec.once(body)
+    spec = TaskSpec.once(bodies.function(ticks))
     with watch.running():
         for _ in range(n):
             with Supervisor() as sup:
@@ -33,12 +29,7 @@ def taskvisor_served(n: int) -> Sample:
 def taskvisor_run(n: int) -> Sample:
     """Run one spec."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
-    specs = [TaskSpec.once(body)]
+    specs = [TaskSpec.once(bodies.function(ticks))]
     with watch.running():
         for _ in range(n):
             Supervisor().run(specs)

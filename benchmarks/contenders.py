@@ -58,17 +58,21 @@ class Contender:
         return None
 
 
-def module_name(function: Callable[[int], Sample]) -> str:
-    """The importable name of a function's module, also of the one that runs as __main__."""
-    if function.__module__ != "__main__":
-        return function.__module__
-    return sys.modules["__main__"].__spec__.name
+def place(function: Callable) -> str:
+    """Where the player finds it, also when its module runs as __main__."""
+    module = function.__module__
+    if module == "__main__":
+        module = sys.modules["__main__"].__spec__.name
+    return f"{module}:{function.__name__}"
 
 
-def python(name: str, function: Callable[[int], Sample], *needs: str, **options) -> Contender:
-    """A contender in Python: a function that takes the size and returns a sample."""
-    command = (sys.executable, "-m", "benchmarks.player", module_name(function), function.__name__)
-    return Contender(name, command, needs=needs, **options)
+def python(name: str, function: Callable[..., Sample], *parts: Callable, **options) -> Contender:
+    """A contender in Python: a function of its parts and the size that returns a sample.
+
+    Parts are functions too, known by their names: a kind of body, what goes on beside it.
+    """
+    command = (sys.executable, "-m", "benchmarks.player", *map(place, (function, *parts)))
+    return Contender(name, command, **options)
 
 
 def native(name: str, work: str, *arguments: str, **options) -> Contender:

@@ -9,6 +9,7 @@ slot's next owner in the same step.
 How to read it: µs per submission.
 """
 
+from benchmarks import bodies
 from benchmarks.contenders import crate_first, crate_newest, native, python
 from benchmarks.harness import Bar, Work, run
 from benchmarks.measure import Sample, Ticks, Watch
@@ -20,11 +21,7 @@ SLOTS = 8
 def taskvisor_slots(n: int) -> Sample:
     """Submit n, take all results."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
+    body = bodies.function(ticks)
     specs = [
         ControllerSpec.queue(TaskSpec.once(body, name=f"t{i}"), slot=f"slot{i % SLOTS}")
         for i in range(n)

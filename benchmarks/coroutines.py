@@ -12,38 +12,25 @@ How to read it: µs per task, or per attempt. The ratio below one is no wonder: 
 (3.12 and later) where a bare `create_task` does not.
 """
 
-import asyncio
 import sys
 
+from benchmarks import bodies
 from benchmarks.contenders import python
 from benchmarks.harness import Bar, Work, run
+from benchmarks.lifecycle import add_all
 from benchmarks.measure import Sample, Ticks, Watch
 from benchmarks.peers import loops
-from taskvisor import Canceled, RestartPolicy, Supervisor, TaskSpec
+from taskvisor import Canceled, RestartPolicy, TaskSpec
 
 EAGER = sys.version_info >= (3, 12)
 
 
-def body_of(ticks: Ticks, suspends: bool):
-    """A coroutine function that counts, and gives way or does not."""
-    tick = ticks.tick
-
-    async def plain() -> None:
-        tick()
-
-    async def suspending() -> None:
-        tick()
-        await asyncio.sleep(0)
-
-    return suspending if suspends else plain
-
-
-async def on_callers_loop(n: int, suspends: bool) -> Sample:
+async def on_callers_loop(kind: loops.Kind, n: int) -> Sample:
     """Add n on the loop they run on, await all."""
     from taskvisor import aio
 
     ticks, watch = Ticks(), Watch()
-    spec, names = TaskSpec.once(body_of(ticks, suspends)), [f"t{i}" for i in range(n)]
+    spec, names = TaskSpec.once(kind(ticks)), [f"t{i}" for i in range(n)]
     async with aio.Supervisor() as sup:
         await sup.add(spec)
         ticks.reset()
@@ -54,42 +41,10 @@ async def on_callers_loop(n: int, suspends: bool) -> Sample:
     return watch.per(n, ticks.total())
 
 
-def taskvisor_aio(n: int) -> Sample:
-    """Not suspending."""
-    return asyncio.run(on_callers_loop(n, suspends=False))
-
-
-def taskvisor_aio_suspending(n: int) -> Sample:
-    """Suspending once."""
-    return asyncio.run(on_callers_loop(n, suspends=True))
-
-
-def on_own_loop(n: int, suspends: bool) -> Sample:
-    """Add n from a thread, take all results."""
-    ticks, watch = Ticks(), Watch()
-    spec, names = TaskSpec.once(body_of(ticks, suspends)), [f"t{i}" for i in range(n)]
-    with Supervisor() as sup:
-        sup.add(spec).result()
-        ticks.reset()
-        with watch.running():
-            handles = [sup.add(spec, name=name) for name in names]
-            for handle in handles:
-                handle.result()
-    return watch.per(n, ticks.total())
-
-
-def taskvisor_own(n: int) -> Sample:
-    """Not suspending."""
-    return on_own_loop(n, suspends=False)
-
-
-def taskvisor_own_suspending(n: int) -> Sample:
-    """Suspending once."""
-    return on_own_loop(n, suspends=True)
-
-
-def taskvisor_again(n: int) -> Sample:
+async def again(n: int) -> Sample:
     """One coroutine, n attempts, on the caller's loop."""
+    from taskvisor import aio
+
     ticks, watch = Ticks(), Watch()
     tick = ticks.tick
 
@@ -97,46 +52,15 @@ def taskvisor_again(n: int) -> Sample:
         if tick() == n - 1:
             raise Canceled
 
-    async def main() -> None:
-        from taskvisor import aio
-
-        async with aio.Supervisor() as sup:
-            with watch.running():
-                await sup.add(TaskSpec(body, restart=RestartPolicy.ALWAYS)).outcome()
-
-    asyncio.run(main())
+    async with aio.Supervisor() as sup:
+        with watch.running():
+            await sup.add(TaskSpec(body, restart=RestartPolicy.ALWAYS)).outcome()
     return watch.per(n, ticks.total())
 
 
-def asyncio_gather(n: int) -> Sample:
-    """create_task for each, gather."""
-    return loops.on_asyncio(loops.gather_all, n)
-
-
-def asyncio_eager(n: int) -> Sample:
-    """The same with asyncio's eager task factory."""
-    return loops.on_asyncio(loops.gather_eagerly, n)
-
-
-def uvloop_gather(n: int) -> Sample:
-    """The same on uvloop."""
-    return loops.on_uvloop(loops.gather_all, n)
-
-
-def asyncio_suspending(n: int) -> Sample:
-    """create_task for each, gather."""
-    return loops.on_asyncio(loops.gather_suspending, n)
-
-
-def uvloop_suspending(n: int) -> Sample:
-    """The same on uvloop."""
-    return loops.on_uvloop(loops.gather_suspending, n)
-
-
-def asyncio_task_again(n: int) -> Sample:
-    """By hand: a task for each attempt, awaited."""
-    return loops.on_asyncio(loops.task_again_by_hand, n)
-
+EAGERLY = python(
+    "asyncio, eager task factory", loops.on_asyncio, loops.gather_eagerly, bodies.coroutine
+)
 
 WORKS = (
     Work(
@@ -146,11 +70,11 @@ WORKS = (
         size=10_000,
         smoke=50,
         contenders=(
-            python("taskvisor.aio", taskvisor_aio),
-            python("taskvisor, a loop of its own", taskvisor_own),
-            python("asyncio", asyncio_gather),
-            *([python("asyncio, eager task factory", asyncio_eager)] if EAGER else []),
-            python("uvloop", uvloop_gather, "uvloop"),
+            python("taskvisor.aio", loops.on_asyncio, on_callers_loop, bodies.coroutine),
+            python("taskvisor, a loop of its own", add_all, bodies.coroutine),
+            python("asyncio", loops.on_asyncio, loops.gather, bodies.coroutine),
+            *([EAGERLY] if EAGER else []),
+            python("uvloop", loops.on_uvloop, loops.gather, bodies.coroutine, needs=("uvloop",)),
         ),
         bars=(
             Bar(
@@ -168,10 +92,10 @@ WORKS = (
         size=10_000,
         smoke=50,
         contenders=(
-            python("taskvisor.aio", taskvisor_aio_suspending),
-            python("taskvisor, a loop of its own", taskvisor_own_suspending),
-            python("asyncio", asyncio_suspending),
-            python("uvloop", uvloop_suspending, "uvloop"),
+            python("taskvisor.aio", loops.on_asyncio, on_callers_loop, bodies.suspending),
+            python("taskvisor, a loop of its own", add_all, bodies.suspending),
+            python("asyncio", loops.on_asyncio, loops.gather, bodies.suspending),
+            python("uvloop", loops.on_uvloop, loops.gather, bodies.suspending, needs=("uvloop",)),
         ),
         bars=(
             Bar(
@@ -189,8 +113,8 @@ WORKS = (
         size=20_000,
         smoke=50,
         contenders=(
-            python("taskvisor.aio", taskvisor_again),
-            python("asyncio, a task for each", asyncio_task_again),
+            python("taskvisor.aio", loops.on_asyncio, again),
+            python("asyncio, a task for each", loops.on_asyncio, loops.task_again_by_hand),
         ),
     ),
 )

@@ -9,36 +9,20 @@ How to read it: µs for each, and the bodies that ran. For the supervisors, byte
 process has grown by for each after the first tenth.
 """
 
+from benchmarks import bodies
 from benchmarks.contenders import crate_first, crate_newest, python
 from benchmarks.harness import Bar, Work, run
 from benchmarks.measure import Sample, Ticks, Watch
 from benchmarks.memory import resident
 from benchmarks.restart import taskvisor_again
+from benchmarks.throughput import taskvisor_run
 from taskvisor import OutcomeKind, Supervisor, TaskSpec
-
-
-def taskvisor_run(n: int) -> Sample:
-    """Each with a spec and a name of its own."""
-    ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
-    specs = [TaskSpec.once(body, name=f"t{i}") for i in range(n)]
-    with watch.running():
-        Supervisor().run(specs)
-    return watch.per(n, ticks.total())
 
 
 def taskvisor_outcomes(n: int) -> Sample:
     """All outcomes are COMPLETED."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
+    body = bodies.function(ticks)
     names = [f"t{i}" for i in range(n)]
     with watch.running(), Supervisor() as sup:
         handles = sup.add_many([TaskSpec.once(body)] * n, names=names)

@@ -11,10 +11,9 @@ How to read it: µs per task. Bodies run once before they wait, outside the time
 the sum of adding and cancelling.
 """
 
-from time import sleep
-
 from benchmarks.contenders import crate_first, crate_newest, native, python, suture
 from benchmarks.harness import Bar, Work, run
+from benchmarks.idle import paused, settle, until
 from benchmarks.measure import Sample, Ticks, Watch
 from benchmarks.peers import loops
 from taskvisor import BackoffPolicy, Supervisor, TaskSpec, TaskState
@@ -22,22 +21,14 @@ from taskvisor import BackoffPolicy, Supervisor, TaskSpec, TaskState
 HOUR = BackoffPolicy.constant(3600.0)
 
 
-def until(condition) -> None:
-    """Wait for what the runtime is about to do; not timed."""
-    while not condition():
-        sleep(0.0005)
-
-
 def taskvisor_accept(n: int) -> Sample:
     """Add n that run once and then pause."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-    paused = TaskSpec.periodic(lambda: tick() * 0, 3600.0)
-    names = [f"t{i}" for i in range(n)]
+    spec, names = paused(ticks), [f"t{i}" for i in range(n)]
     with Supervisor() as sup:
         with watch.running():
-            handles = [sup.add(paused, name=name) for name in names]
-        until(lambda: all(handle.state is TaskState.PAUSED for handle in handles))
+            handles = [sup.add(spec, name=name) for name in names]
+        settle(handles)
     return watch.per(n, ticks.total())
 
 
@@ -64,13 +55,11 @@ def taskvisor_add_cancel(n: int) -> Sample:
 def taskvisor_churn(n: int) -> Sample:
     """Add n that run once and then pause, shut down."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-    paused = TaskSpec.periodic(lambda: tick() * 0, 3600.0)
-    names = [f"t{i}" for i in range(n)]
+    spec, names = paused(ticks), [f"t{i}" for i in range(n)]
     with Supervisor() as sup:
         with watch.running():
-            handles = [sup.add(paused, name=name) for name in names]
-        until(lambda: all(handle.state is TaskState.PAUSED for handle in handles))
+            handles = [sup.add(spec, name=name) for name in names]
+        settle(handles)
         with watch.running():
             sup.shutdown()
     return watch.per(n, ticks.total())
@@ -79,25 +68,13 @@ def taskvisor_churn(n: int) -> Sample:
 def taskvisor_list(n: int) -> Sample:
     """One `list` of n tasks."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-    paused = TaskSpec.periodic(lambda: tick() * 0, 3600.0)
     with Supervisor() as sup:
-        handles = sup.add_many([paused] * n, names=[f"t{i}" for i in range(n)])
-        until(lambda: all(handle.state is TaskState.PAUSED for handle in handles))
+        handles = sup.add_many([paused(ticks)] * n, names=[f"t{i}" for i in range(n)])
+        settle(handles)
         with watch.running():
             names = sup.list()
         assert len(names) == n
     return watch.per(n, ticks.total())
-
-
-def asyncio_add_cancel(n: int) -> Sample:
-    """create_task, then cancel and await each."""
-    return loops.on_asyncio(loops.create_and_cancel, n)
-
-
-def uvloop_add_cancel(n: int) -> Sample:
-    """The same on uvloop."""
-    return loops.on_uvloop(loops.create_and_cancel, n)
 
 
 WORKS = (
@@ -123,8 +100,8 @@ WORKS = (
         smoke=50,
         contenders=(
             python("taskvisor", taskvisor_add_cancel),
-            python("asyncio", asyncio_add_cancel),
-            python("uvloop", uvloop_add_cancel, "uvloop"),
+            python("asyncio", loops.on_asyncio, loops.create_and_cancel),
+            python("uvloop", loops.on_uvloop, loops.create_and_cancel, needs=("uvloop",)),
             native("taskvisor, C bodies", "add_cancel"),
             *crate_first("add_cancel"),
             *crate_newest("add_cancel"),

@@ -14,6 +14,7 @@ misses one event breaks the benchmark.
 
 from threading import Event as Flag
 
+from benchmarks import bodies
 from benchmarks.contenders import crate_first, crate_newest, native, python
 from benchmarks.harness import Bar, Work, run
 from benchmarks.measure import Sample, Ticks, Watch
@@ -45,12 +46,7 @@ class Receiver:
 def heard_by(receivers: list[Receiver], n: int, wait: bool) -> Sample:
     """Add n tasks, wait for all outcomes and, if asked, for the receivers."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
-    spec, names = TaskSpec.once(body), [f"t{i}" for i in range(n)]
+    spec, names = TaskSpec.once(bodies.function(ticks)), [f"t{i}" for i in range(n)]
     with Supervisor(subscribers=receivers) as sup, watch.running():
         handles = [sup.add(spec, name=name) for name in names]
         for handle in handles:

@@ -14,10 +14,11 @@ whose bodies submit themselves again, and a plain thread that calls the same fun
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import Thread
 from time import perf_counter
 
+from benchmarks import bodies
 from benchmarks.contenders import python
 from benchmarks.harness import Bar, Work, run
 from benchmarks.measure import Sample, Ticks, percentile
@@ -26,34 +27,30 @@ from taskvisor import RestartPolicy, Supervisor, TaskSpec
 MILLI = 1e3
 STRETCH = 0.001  # seconds per unit of size
 
+Storm = Callable[[Ticks], AbstractContextManager[None]]
+
 
 @contextmanager
-def nothing(tick: Callable[[], object]) -> Iterator[None]:
+def nothing(ticks: Ticks) -> Iterator[None]:
     """No storm: one tick, so that somebody has counted."""
-    tick()
+    ticks.tick()
     yield
 
 
 @contextmanager
-def taskvisor_storm(tick: Callable[[], object]) -> Iterator[None]:
+def taskvisor_storm(ticks: Ticks) -> Iterator[None]:
     """One task that restarts without a pause."""
-
-    def body() -> None:
-        tick()
-
+    spec = TaskSpec(bodies.function(ticks), restart=RestartPolicy.ALWAYS)
     with Supervisor() as sup:
-        handle = sup.add(TaskSpec(body, restart=RestartPolicy.ALWAYS))
+        handle = sup.add(spec)
         yield
         handle.cancel()
 
 
 @contextmanager
-def thread_storm(tick: Callable[[], object]) -> Iterator[None]:
+def thread_storm(ticks: Ticks) -> Iterator[None]:
     """One thread that calls for ever."""
-    going = True
-
-    def body() -> None:
-        tick()
+    going, body = True, bodies.function(ticks)
 
     def call() -> None:
         while going:
@@ -67,9 +64,9 @@ def thread_storm(tick: Callable[[], object]) -> Iterator[None]:
 
 
 @contextmanager
-def pool_storm(tick: Callable[[], object]) -> Iterator[None]:
+def pool_storm(ticks: Ticks) -> Iterator[None]:
     """One body that submits itself again."""
-    going = True
+    going, tick = True, ticks.tick
 
     def body() -> None:
         tick()
@@ -91,18 +88,18 @@ def computed(seconds: float) -> int:
     return done
 
 
-def share(storm, n: int) -> Sample:
+def share(storm: Storm, n: int) -> Sample:
     """What the main thread gets done beside it, in percent of what it does alone."""
     ticks, seconds = Ticks(), n * STRETCH
     alone = computed(seconds / 2)
-    with storm(ticks.tick):
+    with storm(ticks):
         beside = computed(seconds)
     alone += computed(seconds / 2)
     assert ticks.total() >= 1
     return Sample(100 * beside / alone, 1)
 
 
-def lateness(storm, n: int) -> Sample:
+def lateness(storm: Storm, n: int) -> Sample:
     """How late a loop is that sleeps 1 ms, beside it."""
     ticks, late = Ticks(), []
 
@@ -112,46 +109,11 @@ def lateness(storm, n: int) -> Sample:
             await asyncio.sleep(0.001)
             late.append(perf_counter() - due)
 
-    with storm(ticks.tick):
+    with storm(ticks):
         asyncio.run(main())
     assert ticks.total() >= 1
     worst = {"worst_ms": max(late) * MILLI}
     return Sample(percentile(late, 0.99) * MILLI, 1, worst)
-
-
-def taskvisor_share(n: int) -> Sample:
-    """Beside one task's restarts."""
-    return share(taskvisor_storm, n)
-
-
-def thread_share(n: int) -> Sample:
-    """Beside a plain thread."""
-    return share(thread_storm, n)
-
-
-def pool_share(n: int) -> Sample:
-    """Beside a pool."""
-    return share(pool_storm, n)
-
-
-def taskvisor_late(n: int) -> Sample:
-    """Beside one task's restarts."""
-    return lateness(taskvisor_storm, n)
-
-
-def thread_late(n: int) -> Sample:
-    """Beside a plain thread."""
-    return lateness(thread_storm, n)
-
-
-def pool_late(n: int) -> Sample:
-    """Beside a pool."""
-    return lateness(pool_storm, n)
-
-
-def alone_late(n: int) -> Sample:
-    """Beside nothing."""
-    return lateness(nothing, n)
 
 
 WORKS = (
@@ -165,9 +127,9 @@ WORKS = (
         bodies=lambda size: 1,
         counted="storms",
         contenders=(
-            python("taskvisor", taskvisor_share),
-            python("a plain thread", thread_share),
-            python("ThreadPoolExecutor", pool_share),
+            python("taskvisor", share, taskvisor_storm),
+            python("a plain thread", share, thread_storm),
+            python("ThreadPoolExecutor", share, pool_storm),
         ),
         bars=(Bar("main thread beside a storm, % of the GIL", "taskvisor", at_least=35),),
     ),
@@ -181,10 +143,10 @@ WORKS = (
         bodies=lambda size: 1,
         counted="storms",
         contenders=(
-            python("taskvisor", taskvisor_late),
-            python("a plain thread", thread_late),
-            python("ThreadPoolExecutor", pool_late),
-            python("nothing", alone_late),
+            python("taskvisor", lateness, taskvisor_storm),
+            python("a plain thread", lateness, thread_storm),
+            python("ThreadPoolExecutor", lateness, pool_storm),
+            python("nothing", lateness, nothing),
         ),
         bars=(Bar("loop's lateness beside a storm, p99, ms", "taskvisor", at_most=6),),
     ),

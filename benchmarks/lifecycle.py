@@ -13,8 +13,9 @@ cannot be faster. C and Rust bodies show the runtime without Python's share.
 """
 
 import os
+from collections.abc import Callable
 
-from benchmarks import limits
+from benchmarks import bodies, limits
 from benchmarks.contenders import crate_first, crate_newest, native, python, suture
 from benchmarks.harness import Bar, Work, run
 from benchmarks.measure import MICRO, Sample, Ticks, Watch
@@ -22,15 +23,10 @@ from benchmarks.peers import loops, pools
 from taskvisor import Supervisor, TaskSpec
 
 
-def taskvisor_add(n: int) -> Sample:
-    """Add n, take all results."""
+def add_all(kind: Callable[[Ticks], Callable], n: int) -> Sample:
+    """Add n bodies of a kind, take all results."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
-    spec, names = TaskSpec.once(body), [f"t{i}" for i in range(n)]
+    spec, names = TaskSpec.once(kind(ticks)), [f"t{i}" for i in range(n)]
     with Supervisor() as sup:
         sup.add(spec).result()
         ticks.reset()
@@ -44,12 +40,7 @@ def taskvisor_add(n: int) -> Sample:
 def taskvisor_one_by_one(n: int) -> Sample:
     """Each result is waited for before the next task is added."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
-    spec = TaskSpec.once(body)
+    spec = TaskSpec.once(bodies.function(ticks))
     with Supervisor() as sup, watch.running():
         for _ in range(n):
             sup.add(spec).result()
@@ -59,26 +50,11 @@ def taskvisor_one_by_one(n: int) -> Sample:
 def limit_calls(n: int) -> Sample:
     """Attach, call, detach."""
     ticks = Ticks()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
-    seconds = limits.call_attached(body, n)
+    seconds = limits.call_attached(bodies.function(ticks), n)
     return Sample(seconds * MICRO / n, ticks.total())
 
 
-def asyncio_gather(n: int) -> Sample:
-    """create_task for each, gather."""
-    return loops.on_asyncio(loops.gather_all, n)
-
-
-def uvloop_gather(n: int) -> Sample:
-    """The same on uvloop."""
-    return loops.on_uvloop(loops.gather_all, n)
-
-
-LIMIT = python("limit: attach and call", limit_calls, str(limits.EXTENSION))
+LIMIT = python("limit: attach and call", limit_calls, needs=(str(limits.EXTENSION),))
 ONE_CPU = frozenset({max(os.sched_getaffinity(0))})
 
 WORKS = (
@@ -89,11 +65,11 @@ WORKS = (
         size=10_000,
         smoke=50,
         contenders=(
-            python("taskvisor", taskvisor_add),
+            python("taskvisor", add_all, bodies.function),
             python("ThreadPoolExecutor", pools.submit_default, family="threads"),
             python("ThreadPoolExecutor(1)", pools.submit_one_worker, family="threads"),
-            python("asyncio", asyncio_gather),
-            python("uvloop", uvloop_gather, "uvloop"),
+            python("asyncio", loops.on_asyncio, loops.gather, bodies.coroutine),
+            python("uvloop", loops.on_uvloop, loops.gather, bodies.coroutine, needs=("uvloop",)),
             native("taskvisor, C bodies", "add"),
             *crate_first("add"),
             *crate_newest("add"),

@@ -10,15 +10,17 @@ first to after the last. Names are part of it; each round is a new process.
 """
 
 import asyncio
+from collections.abc import Callable, Iterator
 from itertools import repeat
 from os import sysconf
 from pathlib import Path
 
+from benchmarks import bodies
 from benchmarks.contenders import crate_first, crate_newest, native, python, suture
-from benchmarks.dynamic import until
 from benchmarks.harness import Bar, Work, run
+from benchmarks.idle import paused, settle
 from benchmarks.measure import Sample, Ticks
-from taskvisor import Supervisor, TaskSpec, TaskState
+from taskvisor import Supervisor, TaskSpec
 
 GIGA = 1e9
 
@@ -29,31 +31,27 @@ def resident() -> int:
     return pages * sysconf("SC_PAGE_SIZE")
 
 
-def idle(n: int, specs) -> tuple[int, int]:
+def idle(n: int, specs: Callable[[Ticks], Iterator[TaskSpec]]) -> tuple[int, int]:
     """What n paused tasks take, and how many bodies ran."""
     ticks = Ticks()
-    tick = ticks.tick
     with Supervisor() as sup:
         before = resident()
         add = sup.add
-        handles = [add(spec, name=f"t{i}") for i, spec in zip(range(n), specs(tick), strict=False)]
-        until(lambda: all(handle.state is TaskState.PAUSED for handle in handles))
+        handles = [add(spec, name=f"t{i}") for i, spec in zip(range(n), specs(ticks), strict=False)]
+        settle(handles)
         taken = resident() - before
         ran = ticks.total()
     return taken, ran
 
 
-def shared(tick):
+def shared(ticks: Ticks) -> Iterator[TaskSpec]:
     """One spec for all."""
-    return repeat(TaskSpec.periodic(lambda: tick() * 0, 3600.0))
+    return repeat(paused(ticks))
 
 
-def own(tick):
+def own(ticks: Ticks) -> Iterator[TaskSpec]:
     """A spec each."""
-
-    def body() -> None:
-        tick()
-
+    body = bodies.function(ticks)
     while True:
         yield TaskSpec.periodic(body, 3600.0)
 

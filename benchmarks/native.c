@@ -5,189 +5,27 @@
  *
  * For each line with a size it does the work once and prints a line of JSON, as the contenders in
  * other languages do. What is prepared (names, specs) is prepared outside the stretch that is
- * timed, here as there.
+ * timed, here as there. native_run.c prepares it.
  */
 #define _DEFAULT_SOURCE
-#include "taskvisor.h"
+#include "native_run.h"
 
 #include <pthread.h>
 #include <semaphore.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define HOUR (3600 * TV_SECOND)
 #define SLOTS 8
 
-static void must(enum tv_err err)
-{
-    static const char *const texts[] = {
-#define X(name, text) text,
-        TV_ERRORS(X)
-#undef X
-    };
+static int receivers; /* from the command line; for the works that have any */
 
-    if (err == TV_OK)
-        return;
-    fprintf(stderr, "native: %s\n", texts[err]);
-    exit(1);
-}
-
-static void *must_have(void *memory)
-{
-    must(memory ? TV_OK : TV_NO_MEMORY);
-    return memory;
-}
-
-/* ---- bodies -------------------------------------------------------------------------------- */
-
-static _Atomic uint64_t ran;
-static uint64_t enough;
-
-static void instant(struct tv_task *task, void *arg, struct tv_result *result)
-{
-    (void)task;
-    (void)arg;
-    (void)result;
-    atomic_fetch_add_explicit(&ran, 1, memory_order_relaxed);
-}
-
-static void failing(struct tv_task *task, void *arg, struct tv_result *result)
-{
-    instant(task, arg, result);
-    result->error.kind = TV_ERROR_FAIL;
-    result->error.text = tv_text_new_reason("no", 2);
-}
-
-static void again(struct tv_task *task, void *arg, struct tv_result *result)
-{
-    (void)task;
-    (void)arg;
-    if (atomic_fetch_add_explicit(&ran, 1, memory_order_relaxed) + 1 == enough)
-        result->error.kind = TV_ERROR_CANCELED;
-}
-
-#define ALL_BUT(what) .inherits = TV_INHERIT_ALL & ~TV_INHERIT_##what
-
-static const struct tv_spec once = {
-    .options = {ALL_BUT(RESTART), .restart = TV_RESTART_NEVER},
-    .call = instant,
-};
-static const struct tv_spec always = {
-    .options = {ALL_BUT(RESTART), .restart = TV_RESTART_ALWAYS, .interval_ns = TV_NONE},
-    .call = again,
-};
-static const struct tv_spec paused = {
-    .options = {ALL_BUT(RESTART), .restart = TV_RESTART_ALWAYS, .interval_ns = HOUR},
-    .call = instant,
-};
-static const struct tv_spec backoff = {
-    .options = {ALL_BUT(BACKOFF),
-                .backoff = {.first_ns = HOUR, .max_ns = HOUR, .factor = 1.0,
-                            .jitter = TV_JITTER_NONE}},
-    .call = failing,
-};
-
-/* ---- a run --------------------------------------------------------------------------------- */
-
-struct run {
-    size_t n;
-    struct tv_supervisor *supervisor;
-    struct tv_text **names;
-    struct tv_task **tasks;
-};
-
-static struct tv_text *text(const char *prefix, size_t number)
-{
-    char bytes[32];
-    int size = snprintf(bytes, sizeof bytes, "%s%zu", prefix, number);
-
-    return must_have(tv_text_new(bytes, (size_t)size));
-}
-
-static void make(struct run *run, size_t n, const struct tv_config *config)
-{
-    atomic_store(&ran, 0);
-    enough = n;
-    run->n = n;
-    run->names = must_have(malloc(n * sizeof *run->names));
-    run->tasks = must_have(calloc(n, sizeof *run->tasks));
-    for (size_t i = 0; i < n; i++)
-        run->names[i] = text("t", i);
-    must(tv_supervisor_new(config, NULL, NULL, &run->supervisor));
-}
-
-static void begin(struct run *run, size_t n)
-{
-    const struct tv_config config = TV_CONFIG_DEFAULT;
-
-    make(run, n, &config);
-    must(tv_serve(run->supervisor));
-}
-
-static void close_it(struct run *run)
-{
-    must(tv_shutdown(run->supervisor, TV_NONE, false));
-    must(tv_wait_closed(run->supervisor, TV_NEVER));
-}
-
-static void end(struct run *run)
-{
-    close_it(run);
-    for (size_t i = 0; i < run->n; i++) {
-        if (run->tasks[i])
-            tv_task_rele(run->tasks[i]);
-        tv_text_rele(run->names[i]);
-    }
-    tv_supervisor_rele(run->supervisor);
-    free(run->names);
-    free(run->tasks);
-}
-
-static void add_all(struct run *run, const struct tv_spec *spec)
-{
-    for (size_t i = 0; i < run->n; i++)
-        must(tv_add(run->supervisor, spec, run->names[i], NULL, &run->tasks[i]));
-}
-
-static void wait_for_bodies(const struct run *run)
-{
-    while (atomic_load(&ran) < run->n)
-        usleep(200);
-}
-
-static void expect_completed(const struct run *run)
-{
-    for (size_t i = 0; i < run->n; i++) {
-        struct tv_outcome outcome;
-
-        tv_task_outcome(run->tasks[i], &outcome);
-        if (!tv_task_done(run->tasks[i]) || outcome.kind != TV_OUTCOME_COMPLETED)
-            abort();
-    }
-}
-
-static double seconds(tv_ns ns)
-{
-    return (double)ns / TV_SECOND;
-}
-
-static void answer(tv_ns elapsed, size_t count)
-{
-    printf("{\"seconds\": %.9f, \"count\": %zu, \"bodies\": %llu}\n", seconds(elapsed), count,
-           (unsigned long long)atomic_load(&ran));
-}
-
-/* ---- works --------------------------------------------------------------------------------- */
-
-static void add(size_t n, int receivers)
+static void add(size_t n)
 {
     struct run run;
     tv_ns start;
 
-    (void)receivers;
     begin(&run, n);
     start = tv_now();
     add_all(&run, &once);
@@ -197,7 +35,7 @@ static void add(size_t n, int receivers)
     end(&run);
 }
 
-static void batch(size_t n, int receivers)
+static void batch(size_t n)
 {
     struct tv_request *requests = must_have(calloc(n, sizeof *requests));
     struct tv_batch *reserved;
@@ -205,7 +43,6 @@ static void batch(size_t n, int receivers)
     size_t failed;
     tv_ns start;
 
-    (void)receivers;
     make(&run, n, &(const struct tv_config)TV_CONFIG_DEFAULT);
     for (size_t i = 0; i < n; i++)
         requests[i] = (struct tv_request){.spec = &once, .name = run.names[i]};
@@ -236,7 +73,7 @@ static tv_ns time_one(struct run *run, const struct tv_spec *spec)
     return start;
 }
 
-static void restart(size_t n, int receivers)
+static void restart(size_t n)
 {
     struct tv_stream *stream = NULL;
     struct run run;
@@ -251,18 +88,15 @@ static void restart(size_t n, int receivers)
     end(&run);
 }
 
-static void accept_work(size_t n, int receivers)
+static void accept_work(size_t n)
 {
     struct run run;
-    tv_ns start;
+    tv_ns elapsed;
 
-    (void)receivers;
     begin(&run, n);
-    start = tv_now();
-    add_all(&run, &paused);
-    start = tv_now() - start;
+    elapsed = time_adding(&run, &paused);
     wait_for_bodies(&run);
-    answer(start, n);
+    answer(elapsed, n);
     end(&run);
 }
 
@@ -275,16 +109,13 @@ static size_t in_backoff(const struct run *run)
     return there;
 }
 
-static void add_cancel(size_t n, int receivers)
+static void add_cancel(size_t n)
 {
     struct run run;
     tv_ns start, adding;
 
-    (void)receivers;
     begin(&run, n);
-    start = tv_now();
-    add_all(&run, &backoff);
-    adding = tv_now() - start;
+    adding = time_adding(&run, &backoff);
     while (in_backoff(&run) < n)
         usleep(200);
     start = tv_now();
@@ -299,17 +130,14 @@ static void add_cancel(size_t n, int receivers)
     end(&run);
 }
 
-static void list(size_t n, int receivers)
+static void list(size_t n)
 {
     struct tv_task_info *infos;
     struct run run;
     size_t count;
     tv_ns start;
 
-    (void)receivers;
-    begin(&run, n);
-    add_all(&run, &paused);
-    wait_for_bodies(&run);
+    begin_idle(&run, n);
     start = tv_now();
     must(tv_tasks(run.supervisor, &infos, &count));
     start = tv_now() - start;
@@ -319,14 +147,13 @@ static void list(size_t n, int receivers)
     end(&run);
 }
 
-static void slots(size_t n, int receivers)
+static void slots(size_t n)
 {
     struct tv_config config = TV_CONFIG_DEFAULT;
     struct tv_text *names[SLOTS];
     struct run run;
     tv_ns start;
 
-    (void)receivers;
     config.queue_capacity = config.max_slot_queue = n;
     make(&run, n, &config);
     must(tv_serve(run.supervisor));
@@ -359,29 +186,22 @@ static double resident(void)
 }
 
 /* Names and handles are kept, and count. */
-static void memory(size_t n, int receivers)
+static void memory(size_t n)
 {
     double before = resident();
     struct run run;
 
-    (void)receivers;
-    begin(&run, n);
-    add_all(&run, &paused);
-    wait_for_bodies(&run);
-    printf("{\"value\": %.1f, \"bodies\": %llu}\n", (resident() - before) / (double)n,
-           (unsigned long long)atomic_load(&ran));
+    begin_idle(&run, n);
+    answer_value((resident() - before) / (double)n);
     end(&run);
 }
 
-static void shutdown_work(size_t n, int receivers)
+static void shutdown_work(size_t n)
 {
     struct run run;
     tv_ns start;
 
-    (void)receivers;
-    begin(&run, n);
-    add_all(&run, &paused);
-    wait_for_bodies(&run);
+    begin_idle(&run, n);
     start = tv_now();
     close_it(&run);
     answer(tv_now() - start, n);
@@ -396,7 +216,7 @@ static struct tv_text *hear(void *arg, const struct tv_event *event)
 }
 
 /* Receivers have drained when the supervisor has closed. */
-static void hear_all(size_t n, int receivers, bool until_outcomes)
+static void hear_all(size_t n, bool until_outcomes)
 {
     uint64_t heard[64] = {0};
     struct tv_subscriber subscriber = {.capacity = n * 8, .on_event = hear};
@@ -425,22 +245,21 @@ static void hear_all(size_t n, int receivers, bool until_outcomes)
     end(&run);
 }
 
-static void fanout(size_t n, int receivers)
+static void fanout(size_t n)
 {
-    hear_all(n, receivers, false);
+    hear_all(n, false);
 }
 
-static void heard_later(size_t n, int receivers)
+static void heard_later(size_t n)
 {
-    hear_all(n, receivers, true);
+    hear_all(n, true);
 }
 
-static void cold(size_t n, int receivers)
+static void cold(size_t n)
 {
     tv_ns elapsed = 0;
     uint64_t all = 0;
 
-    (void)receivers;
     for (size_t i = 0; i < n; i++) {
         struct run run;
         tv_ns start = tv_now();
@@ -475,13 +294,12 @@ static void *other_side(void *arg)
     return NULL;
 }
 
-static void handover(size_t n, int receivers)
+static void handover(size_t n)
 {
     struct table table = {.n = n};
     pthread_t thread;
     tv_ns start;
 
-    (void)receivers;
     atomic_store(&ran, 0);
     sem_init(&table.there, 0, 0);
     sem_init(&table.back, 0, 0);
@@ -499,7 +317,7 @@ static void handover(size_t n, int receivers)
 
 static const struct {
     const char *name;
-    void (*play)(size_t n, int receivers);
+    void (*play)(size_t n);
 } works[] = {
     {"add", add},
     {"batch", batch},
@@ -518,13 +336,13 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-    int receivers = argc > 2 ? atoi(argv[2]) : 0;
     size_t n;
 
+    receivers = argc > 2 ? atoi(argv[2]) : 0;
     for (size_t i = 0; argc > 1 && i < sizeof works / sizeof *works; i++)
         if (strcmp(argv[1], works[i].name) == 0)
             while (scanf("%zu", &n) == 1) {
-                works[i].play(n, receivers);
+                works[i].play(n);
                 fflush(stdout);
             }
     return 0;

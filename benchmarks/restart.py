@@ -15,7 +15,7 @@ and copied; without a receiver it is counted.
 import logging
 from functools import partial
 
-from benchmarks import limits
+from benchmarks import bodies, limits
 from benchmarks.contenders import crate_first, crate_newest, native, python, suture
 from benchmarks.harness import Bar, Work, run
 from benchmarks.measure import MICRO, Sample, Ticks, Watch
@@ -69,11 +69,7 @@ def limit_calls(n: int) -> Sample:
 def thread_by_hand(n: int) -> Sample:
     """A loop by hand, in Python, on the calling thread."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
+    body = bodies.function(ticks)
     with watch.running():
         for _ in range(n):
             body()
@@ -83,8 +79,7 @@ def thread_by_hand(n: int) -> Sample:
 def taskvisor_failing(n: int) -> Sample:
     """n - 1 attempts raise, the last one returns."""
     ticks, watch = Ticks(), Watch()
-    body = retries.failing_body(ticks, n)
-    spec = TaskSpec.restartable(body, backoff=AT_ONCE)
+    spec = TaskSpec.restartable(bodies.failing(ticks, n), backoff=AT_ONCE)
     with Supervisor() as sup, watch.running():
         sup.add(spec).result()
     return watch.per(n, ticks.total())
@@ -93,13 +88,7 @@ def taskvisor_failing(n: int) -> Sample:
 def taskvisor_one_retry(n: int) -> Sample:
     """n calls that fail once, each waited for."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    def body() -> None:
-        if tick() % 2 == 0:
-            raise ValueError("no")
-
-    spec = TaskSpec.restartable(body, backoff=AT_ONCE)
+    spec = TaskSpec.restartable(bodies.failing_first(ticks), backoff=AT_ONCE)
     with Supervisor() as sup, watch.running():
         for _ in range(n):
             sup.add(spec).result()
@@ -109,28 +98,8 @@ def taskvisor_one_retry(n: int) -> Sample:
 def limit_raising(n: int) -> Sample:
     """Raise and drop, attached."""
     ticks = Ticks()
-    seconds = limits.call_attached(retries.failing_body(ticks, n), n)
+    seconds = limits.call_attached(bodies.failing(ticks, n), n)
     return Sample(seconds * MICRO / n, ticks.total())
-
-
-def asyncio_again(n: int) -> Sample:
-    """By hand on asyncio."""
-    return loops.on_asyncio(loops.again_by_hand, n)
-
-
-def asyncio_failing(n: int) -> Sample:
-    """By hand on asyncio, with a delay of zero."""
-    return loops.on_asyncio(loops.failing_by_hand, n)
-
-
-def uvloop_failing(n: int) -> Sample:
-    """By hand on uvloop, with a delay of zero."""
-    return loops.on_uvloop(loops.failing_by_hand, n)
-
-
-def asyncio_failing_tight(n: int) -> Sample:
-    """By hand on asyncio, never giving way."""
-    return loops.on_asyncio(loops.failing_without_delay, n)
 
 
 LIMIT = partial(python, "limit: attach and call")
@@ -145,9 +114,9 @@ WORKS = (
         contenders=(
             python("taskvisor", taskvisor_again),
             python("taskvisor, with a stream", taskvisor_again_listened),
-            LIMIT(limit_calls, str(limits.EXTENSION)),
+            LIMIT(limit_calls, needs=(str(limits.EXTENSION),)),
             python("loop by hand", thread_by_hand),
-            python("asyncio by hand", asyncio_again),
+            python("asyncio by hand", loops.on_asyncio, loops.again_by_hand),
             native("taskvisor, C body", "restart"),
             native("taskvisor, C body, with a stream", "restart", "1"),
             *crate_first("restart"),
@@ -182,12 +151,14 @@ WORKS = (
         smoke=100,
         contenders=(
             python("taskvisor", taskvisor_failing),
-            python("asyncio by hand", asyncio_failing),
-            python("asyncio by hand, never giving way", asyncio_failing_tight),
-            python("uvloop by hand", uvloop_failing, "uvloop"),
-            python("tenacity", retries.tenacity_attempts, "tenacity"),
-            python("stamina", retries.stamina_attempts, "stamina"),
-            python("limit: attach, raise, drop", limit_raising, str(limits.EXTENSION)),
+            python("asyncio by hand", loops.on_asyncio, loops.failing_by_hand),
+            python(
+                "asyncio by hand, never giving way", loops.on_asyncio, loops.failing_without_delay
+            ),
+            python("uvloop by hand", loops.on_uvloop, loops.failing_by_hand, needs=("uvloop",)),
+            python("tenacity", retries.attempts, retries.tenacity_call, needs=("tenacity",)),
+            python("stamina", retries.attempts, retries.stamina_endless, needs=("stamina",)),
+            python("limit: attach, raise, drop", limit_raising, needs=(str(limits.EXTENSION),)),
         ),
         bars=(
             Bar("after an exception: asyncio", "taskvisor", "asyncio by hand", at_least=4),
@@ -203,8 +174,8 @@ WORKS = (
         bodies=lambda size: 2 * size,
         contenders=(
             python("taskvisor", taskvisor_one_retry),
-            python("tenacity", retries.tenacity_one_retry, "tenacity"),
-            python("stamina", retries.stamina_one_retry, "stamina"),
+            python("tenacity", retries.one_retry, retries.tenacity_decorated, needs=("tenacity",)),
+            python("stamina", retries.one_retry, retries.stamina_few, needs=("stamina",)),
         ),
     ),
 )

@@ -11,10 +11,10 @@ were put there before the first round, by the same process.
 """
 
 from benchmarks.contenders import Contender, python
-from benchmarks.dynamic import until
 from benchmarks.harness import Bar, Work, run
+from benchmarks.idle import paused, settle
 from benchmarks.measure import Sample, Ticks, Watch
-from taskvisor import Supervisor, SupervisorHandle, TaskHandle, TaskSpec, TaskState
+from taskvisor import Supervisor, SupervisorHandle, TaskHandle, TaskSpec
 
 MOST = 2_000  # that are measured in a round
 
@@ -27,17 +27,13 @@ class Crowd:
         self.n = n
         self.ticks = Ticks()
         tick = self.ticks.tick
-        self.paused = TaskSpec.periodic(lambda: tick() * 0, 3600.0)
+        self.paused = paused(self.ticks)
         self.once = TaskSpec.once(lambda: tick() * 0)
         self.sup: SupervisorHandle = Supervisor().serve()
         names = [f"t{i}" for i in range(n)]
         self.handles = self.sup.add_many([self.paused] * n, names=names)
-        self.settle(self.handles)
+        settle(self.handles)
         self.more = [f"more{i}" for i in range(min(n, MOST))]
-
-    def settle(self, handles: list[TaskHandle]) -> None:
-        """Wait until they pause."""
-        until(lambda: all(handle.state is TaskState.PAUSED for handle in handles))
 
     def add(self) -> list[TaskHandle]:
         """Some more."""
@@ -63,7 +59,7 @@ def add(n: int) -> Sample:
     there, watch = crowd_of(n), Watch()
     with watch.running():
         handles = there.add()
-    there.settle(handles)
+    settle(handles)
     for handle in handles:
         handle.cancel()
     return watch.per(len(handles), there.ticks.total())
@@ -73,7 +69,7 @@ def cancel(n: int) -> Sample:
     """Cancel; adding is not timed."""
     there, watch = crowd_of(n), Watch()
     handles = there.add()
-    there.settle(handles)
+    settle(handles)
     with watch.running():
         for handle in handles:
             handle.cancel()

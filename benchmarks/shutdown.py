@@ -9,29 +9,22 @@ How to read it: µs per task. asyncio's tasks must each be resumed to see that t
 """
 
 from benchmarks.contenders import crate_first, crate_newest, native, python, suture
-from benchmarks.dynamic import until
 from benchmarks.harness import Bar, Work, run
+from benchmarks.idle import paused, settle
 from benchmarks.measure import Sample, Ticks, Watch
 from benchmarks.peers import loops
-from taskvisor import Supervisor, TaskSpec, TaskState
+from taskvisor import Supervisor
 
 
 def taskvisor_shutdown(n: int) -> Sample:
     """n paused tasks."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-    paused = TaskSpec.periodic(lambda: tick() * 0, 3600.0)
     with Supervisor() as sup:
-        handles = sup.add_many([paused] * n, names=[f"t{i}" for i in range(n)])
-        until(lambda: all(handle.state is TaskState.PAUSED for handle in handles))
+        handles = sup.add_many([paused(ticks)] * n, names=[f"t{i}" for i in range(n)])
+        settle(handles)
         with watch.running():
             sup.shutdown()
     return watch.per(n, ticks.total())
-
-
-def asyncio_shutdown(n: int) -> Sample:
-    """Cancel all, gather all."""
-    return loops.on_asyncio(loops.cancel_all, n)
 
 
 WORKS = (
@@ -48,7 +41,7 @@ WORKS = (
             *crate_first("shutdown"),
             *crate_newest("shutdown"),
             suture("shutdown"),
-            python("asyncio", asyncio_shutdown),
+            python("asyncio", loops.on_asyncio, loops.cancel_all),
         ),
         bars=(
             Bar("shutdown: crate 0.1.2", "taskvisor", "crate 0.1.2", at_least=3),

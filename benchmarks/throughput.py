@@ -12,6 +12,7 @@ the construction of the specs timed too, `shared spec` is `add_many` of one spec
 
 from concurrent.futures import ThreadPoolExecutor
 
+from benchmarks import bodies
 from benchmarks.contenders import crate_first, crate_newest, native, python, suture
 from benchmarks.harness import Bar, Work, run
 from benchmarks.lifecycle import LIMIT
@@ -23,11 +24,7 @@ from taskvisor import Supervisor, TaskSpec
 def run_specs(n: int, made_inside: bool) -> Sample:
     """By `run`, with the specs made before or as part of it."""
     ticks, ready, watch = Ticks(), Watch(), Watch()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
+    body = bodies.function(ticks)
     names = [f"t{i}" for i in range(n)]
     with watch.running() if made_inside else ready.running():
         specs = [TaskSpec.once(body, name=name) for name in names]
@@ -49,12 +46,7 @@ def taskvisor_run_made(n: int) -> Sample:
 def taskvisor_shared(n: int) -> Sample:
     """One spec under n names, all results taken."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
-    names, specs = [f"t{i}" for i in range(n)], [TaskSpec.once(body)] * n
+    names, specs = [f"t{i}" for i in range(n)], [TaskSpec.once(bodies.function(ticks))] * n
     with watch.running(), Supervisor() as sup:
         for handle in sup.add_many(specs, names=names):
             handle.result()
@@ -75,16 +67,6 @@ def pool_map(n: int) -> Sample:
     return watch.per(n, ticks.total())
 
 
-def asyncio_gather(n: int) -> Sample:
-    """create_task for each, gather."""
-    return loops.on_asyncio(loops.gather_all, n)
-
-
-def uvloop_gather(n: int) -> Sample:
-    """The same on uvloop."""
-    return loops.on_uvloop(loops.gather_all, n)
-
-
 WORKS = (
     Work(
         key="throughput",
@@ -98,8 +80,8 @@ WORKS = (
             python("taskvisor, shared spec", taskvisor_shared),
             python("ThreadPoolExecutor", pools.submit_default),
             python("ThreadPoolExecutor.map", pool_map),
-            python("asyncio", asyncio_gather),
-            python("uvloop", uvloop_gather, "uvloop"),
+            python("asyncio", loops.on_asyncio, loops.gather, bodies.coroutine),
+            python("uvloop", loops.on_uvloop, loops.gather, bodies.coroutine, needs=("uvloop",)),
             native("taskvisor, C bodies", "batch"),
             *crate_first("batch"),
             *crate_newest("batch"),

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 from time import monotonic, perf_counter
 
+from benchmarks import bodies
 from benchmarks.contenders import python
 from benchmarks.harness import Bar, Work, run
 from benchmarks.measure import Sample, Ticks, Watch, percentile
@@ -53,24 +54,10 @@ def taskvisor_plain(n: int) -> Sample:
     return again(n, None)
 
 
-def asyncio_timeout(n: int) -> Sample:
-    """asyncio.timeout around each."""
-    return loops.on_asyncio(loops.guarded, n)
-
-
-def asyncio_plain(n: int) -> Sample:
-    """Without."""
-    return loops.on_asyncio(loops.again_by_hand, n)
-
-
 def pool_timeout(n: int) -> Sample:
     """A pool's only timeout is on the wait: result(timeout)."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
+    body = bodies.function(ticks)
     with ThreadPoolExecutor(1) as pool:
         futures = [pool.submit(body) for _ in range(n)]
         with watch.running():
@@ -176,8 +163,8 @@ WORKS = (
         contenders=(
             python("taskvisor, with a timeout", taskvisor_timeout),
             python("taskvisor, without", taskvisor_plain),
-            python("asyncio.timeout", asyncio_timeout),
-            python("asyncio, without", asyncio_plain),
+            python("asyncio.timeout", loops.on_asyncio, loops.guarded),
+            python("asyncio, without", loops.on_asyncio, loops.again_by_hand),
             python("ThreadPoolExecutor, result(timeout)", pool_timeout),
         ),
         bars=(

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event, Semaphore
 from time import monotonic
 
+from benchmarks import bodies
 from benchmarks.contenders import python
 from benchmarks.harness import Bar, Work, run
 from benchmarks.measure import Sample, Ticks, Watch
@@ -88,12 +89,7 @@ def workers_now() -> int:
 def taskvisor_workers(n: int) -> Sample:
     """Idle workers stay for some seconds, so those at the end are all there were."""
     ticks = Ticks()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
-    spec = TaskSpec.once(body)
+    spec = TaskSpec.once(bodies.function(ticks))
     with Supervisor() as sup:
         for i in range(n):
             sup.add(spec, name=f"t{i}")

@@ -1,69 +1,48 @@
 """The work of the benchmarks on a bare asyncio loop, and on uvloop's."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from benchmarks import bodies
 from benchmarks.measure import Sample, Ticks, Watch
 
-Main = Callable[[int], Coroutine[Any, Any, Sample]]
+Kind = Callable[[Ticks], bodies.Coroutine]
 
 
-def on_asyncio(main: Main, n: int) -> Sample:
-    """On asyncio's own loop."""
+def on_asyncio(main: Callable[..., Any], *parts: Any) -> Sample:
+    """Run it on asyncio's own loop; the last of its parts is the size."""
     with asyncio.Runner() as runner:
-        return runner.run(main(n))
+        return runner.run(main(*parts))
 
 
-def on_uvloop(main: Main, n: int) -> Sample:
-    """On uvloop's."""
+def on_uvloop(main: Callable[..., Any], *parts: Any) -> Sample:
+    """The same on uvloop's."""
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main(n))
+        return runner.run(main(*parts))
 
 
-async def gather_all(n: int) -> Sample:
+async def gather(kind: Kind, n: int) -> Sample:
     """create_task for each, gather."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    async def body() -> None:
-        tick()
-
+    body = kind(ticks)
     with watch.running():
         await asyncio.gather(*[asyncio.create_task(body()) for _ in range(n)])
     return watch.per(n, ticks.total())
 
 
-async def gather_eagerly(n: int) -> Sample:
+async def gather_eagerly(kind: Kind, n: int) -> Sample:
     """The same with asyncio's eager task factory (3.12)."""
     asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
-    return await gather_all(n)
-
-
-async def gather_suspending(n: int) -> Sample:
-    """Bodies that give way to the loop once."""
-    ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    async def body() -> None:
-        tick()
-        await asyncio.sleep(0)
-
-    with watch.running():
-        await asyncio.gather(*[asyncio.create_task(body()) for _ in range(n)])
-    return watch.per(n, ticks.total())
+    return await gather(kind, n)
 
 
 async def again_by_hand(n: int) -> Sample:
     """A loop by hand around a coroutine that succeeds; it never gives way."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    async def body() -> None:
-        tick()
-
+    body = bodies.coroutine(ticks)
     with watch.running():
         for _ in range(n):
             await body()
@@ -73,11 +52,7 @@ async def again_by_hand(n: int) -> Sample:
 async def task_again_by_hand(n: int) -> Sample:
     """A loop by hand that makes a task of each attempt and awaits it."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    async def body() -> None:
-        tick()
-
+    body = bodies.coroutine(ticks)
     with watch.running():
         for _ in range(n):
             await asyncio.create_task(body())
@@ -117,11 +92,7 @@ async def failing_without_delay(n: int) -> Sample:
 async def guarded(n: int) -> Sample:
     """A loop by hand with asyncio.timeout around each attempt."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    async def body() -> None:
-        tick()
-
+    body = bodies.coroutine(ticks)
     with watch.running():
         for _ in range(n):
             async with asyncio.timeout(60):
@@ -132,12 +103,7 @@ async def guarded(n: int) -> Sample:
 async def create_and_cancel(n: int) -> Sample:
     """Create n tasks that wait, then cancel and await each."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    async def body() -> None:
-        tick()
-        await asyncio.sleep(3600)
-
+    body = bodies.sleeping(ticks)
     with watch.running():
         tasks = [asyncio.create_task(body()) for _ in range(n)]
     await asyncio.sleep(0)
@@ -154,12 +120,7 @@ async def create_and_cancel(n: int) -> Sample:
 async def cancel_all(n: int) -> Sample:
     """n tasks wait; cancel all, gather all."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    async def body() -> None:
-        tick()
-        await asyncio.sleep(3600)
-
+    body = bodies.sleeping(ticks)
     tasks = [asyncio.create_task(body()) for _ in range(n)]
     await asyncio.sleep(0)
     with watch.running():
@@ -172,11 +133,7 @@ async def cancel_all(n: int) -> Sample:
 def cold(n: int) -> Sample:
     """asyncio.run of one coroutine, n times."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    async def body() -> None:
-        tick()
-
+    body = bodies.coroutine(ticks)
     with watch.running():
         for _ in range(n):
             asyncio.run(body())

@@ -2,17 +2,14 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from benchmarks import bodies
 from benchmarks.measure import Sample, Ticks, Watch
 
 
 def submit_all(n: int, workers: int | None) -> Sample:
     """Submit n bodies, take all results."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
+    body = bodies.function(ticks)
     with ThreadPoolExecutor(workers) as pool:
         pool.submit(body).result()
         ticks.reset()
@@ -36,11 +33,7 @@ def submit_one_worker(n: int) -> Sample:
 def one_by_one(n: int) -> Sample:
     """Each result is waited for before the next one is submitted."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
+    body = bodies.function(ticks)
     with ThreadPoolExecutor() as pool, watch.running():
         for _ in range(n):
             pool.submit(body).result()
@@ -50,11 +43,7 @@ def one_by_one(n: int) -> Sample:
 def cold(n: int) -> Sample:
     """A pool, one body, closed; n times."""
     ticks, watch = Ticks(), Watch()
-    tick = ticks.tick
-
-    def body() -> None:
-        tick()
-
+    body = bodies.function(ticks)
     with watch.running():
         for _ in range(n):
             with ThreadPoolExecutor() as pool:

@@ -1,21 +1,28 @@
-//! The Rust crate taskvisor 0.1.2: `first WORK current_thread|multi_thread [SUBSCRIBERS]`.
+//! The Rust crate taskvisor 0.1.2: `first WORK current_thread|multi_thread [RECEIVERS]`. Here is
+//! what only this release has; the works are in `works.rs`.
 //!
 //! The bus is made large enough for the whole run. At its default capacity a lagging registry
 //! loses the events that it lives by, and the tasks with them.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{Answer, Count, Figure, Sample, inside, play, resident, timed};
+use protocol::{Answer, Count, timed};
 use taskvisor::{
     BackoffPolicy, ControllerConfig, ControllerSpec, Event, EventKind, RestartPolicy, Subscribe,
     Supervisor, SupervisorConfig, SupervisorHandle, TaskError, TaskFn, TaskRef, TaskSpec,
 };
-use tokio_util::sync::CancellationToken;
+
+use works::{instant, instants};
+
+#[path = "../../works.rs"]
+mod works;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
 const SLOTS: u64 = 8;
+
+type Context = tokio_util::sync::CancellationToken;
 
 fn config(n: u64) -> SupervisorConfig {
     SupervisorConfig {
@@ -24,45 +31,63 @@ fn config(n: u64) -> SupervisorConfig {
     }
 }
 
-fn spec(task: TaskRef, restart: RestartPolicy) -> TaskSpec {
+fn spec<B, F>(name: String, body: B, restart: RestartPolicy) -> TaskSpec
+where
+    B: Fn(Context) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), TaskError>> + Send + 'static,
+{
+    let task: TaskRef = TaskFn::arc(name, body);
     TaskSpec::new(task, restart, BackoffPolicy::default(), None)
 }
 
-fn instant(name: String, count: &Arc<Count>) -> TaskSpec {
-    let count = Arc::clone(count);
-    let task: TaskRef = TaskFn::arc(name, move |_: CancellationToken| {
-        let count = Arc::clone(&count);
-        async move {
-            count.tick();
-            Ok(())
-        }
-    });
-    spec(task, RestartPolicy::Never)
+/// Ends a task that always restarts.
+fn enough() -> TaskError {
+    TaskError::Fatal {
+        reason: "enough".into(),
+        exit_code: None,
+    }
 }
 
-fn instants(n: u64, count: &Arc<Count>) -> Vec<TaskSpec> {
-    (0..n).map(|i| instant(format!("t{i}"), count)).collect()
+fn serve(supervisor: Arc<Supervisor>) -> SupervisorHandle {
+    supervisor.serve()
 }
 
-/// Waits until it is cancelled.
-fn waiting(name: String, count: &Arc<Count>) -> TaskSpec {
-    let count = Arc::clone(count);
-    let task: TaskRef = TaskFn::arc(name, move |token: CancellationToken| {
-        let count = Arc::clone(&count);
-        async move {
-            count.tick();
-            token.cancelled().await;
-            Ok(())
-        }
-    });
-    spec(task, RestartPolicy::Never)
+/// Its bus is as small as it may be, so that it is not what is measured.
+async fn serve_plain() -> SupervisorHandle {
+    let handle = serve(Supervisor::new(SupervisorConfig::default(), vec![]));
+    tokio::task::yield_now().await;
+    handle
 }
 
-/// Runs once, then pauses for an hour.
-fn paused(name: String, count: &Arc<Count>) -> TaskSpec {
-    instant(name, count).with_restart(RestartPolicy::Always {
-        interval: Some(HOUR),
-    })
+/// Adds without a wait.
+async fn put(handle: &SupervisorHandle, spec: TaskSpec) {
+    handle.add(spec).unwrap();
+}
+
+/// That a task is registered; it has no id.
+struct Accepted;
+
+/// Adds and waits until it is registered.
+async fn accepted(handle: &SupervisorHandle, spec: TaskSpec) -> Accepted {
+    handle.add_and_wait(spec, PATIENCE).await.unwrap();
+    Accepted
+}
+
+/// What tasks are cancelled by: their names.
+fn keys(accepted: Vec<Accepted>) -> Vec<String> {
+    (0..accepted.len()).map(|i| format!("t{i}")).collect()
+}
+
+async fn cancel(handle: &SupervisorHandle, name: &str) -> bool {
+    handle.cancel(name).await.unwrap()
+}
+
+/// Adds all and waits until all bodies have run.
+async fn complete(handle: &SupervisorHandle, specs: Vec<TaskSpec>, count: &Count) {
+    for spec in specs {
+        put(handle, spec).await;
+    }
+    count.wait().await;
 }
 
 /// Until its registry is empty, without asking again and again. Call once a task is registered.
@@ -76,35 +101,11 @@ async fn add(n: u64) -> Answer {
     let supervisor = Supervisor::new(config(n), vec![]);
     let handle = supervisor.serve();
     let (elapsed, ()) = timed(async {
-        for spec in specs {
-            handle.add(spec).unwrap();
-        }
-        count.wait().await;
+        complete(&handle, specs, &count).await;
         until_empty(&supervisor).await;
     })
     .await;
-    let bodies = count.total();
-    Sample {
-        elapsed,
-        count: n,
-        bodies,
-    }
-    .into()
-}
-
-async fn batch(n: u64) -> Answer {
-    let count = Count::of(n);
-    let specs = instants(n, &count);
-    let supervisor = Supervisor::new(config(n), vec![]);
-    let (elapsed, result) = timed(supervisor.run(specs)).await;
-    result.unwrap();
-    let bodies = count.total();
-    Sample {
-        elapsed,
-        count: n,
-        bodies,
-    }
-    .into()
+    Answer::time(elapsed, n, count.total())
 }
 
 /// 100,000 in one run with nothing configured: how many run?
@@ -117,110 +118,7 @@ async fn defaults(n: u64) -> Answer {
         supervisor.run(specs),
     ))
     .await;
-    let bodies = count.total();
-    Sample {
-        elapsed,
-        count: n,
-        bodies,
-    }
-    .into()
-}
-
-async fn restart(n: u64) -> Answer {
-    let count = Count::of(n);
-    let body = Arc::clone(&count);
-    let task: TaskRef = TaskFn::arc("again", move |_: CancellationToken| {
-        let mine = body.tick();
-        async move {
-            if mine < n {
-                return Ok(());
-            }
-            Err(TaskError::Fatal {
-                reason: "enough".into(),
-                exit_code: None,
-            })
-        }
-    });
-    let specs = vec![spec(task, RestartPolicy::Always { interval: None })];
-    let supervisor = Supervisor::new(config(n), vec![]);
-    let (elapsed, result) = timed(supervisor.run(specs)).await;
-    result.unwrap();
-    let bodies = count.total();
-    Sample {
-        elapsed,
-        count: n,
-        bodies,
-    }
-    .into()
-}
-
-async fn accept(n: u64) -> Answer {
-    let count = Count::of(n);
-    let specs: Vec<_> = (0..n).map(|i| waiting(format!("t{i}"), &count)).collect();
-    let handle = Supervisor::new(config(n), vec![]).serve();
-    let (elapsed, ()) = timed(async {
-        for spec in specs {
-            handle.add_and_wait(spec, PATIENCE).await.unwrap();
-        }
-    })
-    .await;
-    count.wait().await;
-    let bodies = count.total();
-    handle.shutdown().await.unwrap();
-    Sample {
-        elapsed,
-        count: n,
-        bodies,
-    }
-    .into()
-}
-
-async fn add_cancel(n: u64) -> Answer {
-    let count = Count::of(n);
-    let specs: Vec<_> = (0..n).map(|i| waiting(format!("t{i}"), &count)).collect();
-    let handle = Supervisor::new(config(n), vec![]).serve();
-    let (adding, ()) = timed(async {
-        for spec in specs {
-            handle.add_and_wait(spec, PATIENCE).await.unwrap();
-        }
-    })
-    .await;
-    count.wait().await;
-    let names: Vec<_> = (0..n).map(|i| format!("t{i}")).collect();
-    let (cancelling, ()) = timed(async {
-        for name in &names {
-            assert!(handle.cancel(name).await.unwrap());
-        }
-    })
-    .await;
-    let bodies = count.total();
-    handle.shutdown().await.unwrap();
-    let elapsed = adding + cancelling;
-    Sample {
-        elapsed,
-        count: n,
-        bodies,
-    }
-    .into()
-}
-
-async fn list(n: u64) -> Answer {
-    let count = Count::of(n);
-    let handle = Supervisor::new(config(n), vec![]).serve();
-    for i in 0..n {
-        handle.add(waiting(format!("t{i}"), &count)).unwrap();
-    }
-    count.wait().await;
-    let (elapsed, names) = timed(handle.list()).await;
-    assert_eq!(names.len() as u64, n);
-    let bodies = count.total();
-    handle.shutdown().await.unwrap();
-    Sample {
-        elapsed,
-        count: n,
-        bodies,
-    }
-    .into()
+    Answer::time(elapsed, n, count.total())
 }
 
 async fn slots(n: u64) -> Answer {
@@ -243,54 +141,7 @@ async fn slots(n: u64) -> Answer {
         until_empty(&supervisor).await;
     })
     .await;
-    let bodies = count.total();
-    Sample {
-        elapsed,
-        count: n,
-        bodies,
-    }
-    .into()
-}
-
-async fn idle(n: u64, body: fn(String, &Arc<Count>) -> TaskSpec) -> (SupervisorHandle, u64) {
-    let count = Count::of(n);
-    let handle = Supervisor::new(config(n), vec![]).serve();
-    for i in 0..n {
-        handle.add(body(format!("t{i}"), &count)).unwrap();
-    }
-    count.wait().await;
-    (handle, count.total())
-}
-
-/// Its bus is as small as it may be for this, so that it is not what is measured.
-async fn memory(n: u64, body: fn(String, &Arc<Count>) -> TaskSpec) -> Answer {
-    let count = Count::of(n);
-    let handle = Supervisor::new(SupervisorConfig::default(), vec![]).serve();
-    tokio::task::yield_now().await;
-    let before = resident();
-    for i in 0..n {
-        handle
-            .add_and_wait(body(format!("t{i}"), &count), PATIENCE)
-            .await
-            .unwrap();
-    }
-    count.wait().await;
-    let value = (resident() - before) as f64 / n as f64;
-    let bodies = count.total();
-    handle.shutdown().await.unwrap();
-    Figure { value, bodies }.into()
-}
-
-async fn shutdown(n: u64) -> Answer {
-    let (handle, bodies) = idle(n, paused).await;
-    let (elapsed, result) = timed(handle.shutdown()).await;
-    result.unwrap();
-    Sample {
-        elapsed,
-        count: n,
-        bodies,
-    }
-    .into()
+    Answer::time(elapsed, n, count.total())
 }
 
 struct Receiver {
@@ -314,80 +165,13 @@ impl Subscribe for Receiver {
     }
 }
 
-async fn fanout(n: u64, receivers: u64) -> Answer {
-    let count = Count::of(n);
-    let heard: Vec<_> = (0..receivers).map(|_| Count::of(n)).collect();
-    let subscribers = heard
-        .iter()
-        .map(|heard| {
-            Arc::new(Receiver {
-                count: Arc::clone(heard),
-                capacity: n as usize * 10,
-            }) as Arc<dyn Subscribe>
-        })
-        .collect();
-    let specs = instants(n, &count);
-    let handle = Supervisor::new(config(n), subscribers).serve();
-    let (elapsed, ()) = timed(async {
-        for spec in specs {
-            handle.add(spec).unwrap();
-        }
-        count.wait().await;
-        for heard in &heard {
-            heard.wait().await;
-        }
+fn receiver(_number: usize, heard: &Arc<Count>, capacity: u64) -> Arc<dyn Subscribe> {
+    Arc::new(Receiver {
+        count: Arc::clone(heard),
+        capacity: capacity as usize,
     })
-    .await;
-    handle.shutdown().await.unwrap();
-    let least = heard.iter().map(|heard| heard.total()).min();
-    let bodies = count.total().min(least.unwrap_or(n));
-    Sample {
-        elapsed,
-        count: n,
-        bodies,
-    }
-    .into()
-}
-
-/// n times: a runtime, a supervisor, one task, all closed.
-fn cold(flavour: &str, n: u64) -> Answer {
-    let count = Count::of(n);
-    let start = std::time::Instant::now();
-    for _ in 0..n {
-        let runtime = protocol::runtime(flavour);
-        let specs = vec![instant("one".into(), &count)];
-        runtime.block_on(async {
-            let supervisor = Supervisor::new(SupervisorConfig::default(), vec![]);
-            supervisor.run(specs).await.unwrap();
-        });
-    }
-    let bodies = count.total();
-    Sample {
-        elapsed: start.elapsed(),
-        count: n,
-        bodies,
-    }
-    .into()
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (work, flavour) = (arguments[0].clone(), arguments[1].clone());
-    let more = arguments.get(2).map_or(0, |text| text.parse().unwrap());
-    play(|n| match work.as_str() {
-        "add" => inside(&flavour, add(n)),
-        "batch" => inside(&flavour, batch(n)),
-        "defaults" => inside(&flavour, defaults(n)),
-        "restart" => inside(&flavour, restart(n)),
-        "accept" => inside(&flavour, accept(n)),
-        "add_cancel" => inside(&flavour, add_cancel(n)),
-        "list" => inside(&flavour, list(n)),
-        "slots" => inside(&flavour, slots(n)),
-        "memory_paused" => inside(&flavour, memory(n, paused)),
-        "memory_waiting" => inside(&flavour, memory(n, waiting)),
-        "shutdown" => inside(&flavour, shutdown(n)),
-        "fanout" => inside(&flavour, fanout(n, more)),
-        "cold" => cold(&flavour, n),
-        other => panic!("no such work: {other}"),
-    });
+    works::main();
 }

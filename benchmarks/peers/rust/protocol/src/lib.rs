@@ -10,33 +10,21 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 
-/// One round: so many units took so long, and so many bodies really ran.
-pub struct Sample {
-    pub elapsed: Duration,
-    pub count: u64,
-    pub bodies: u64,
-}
+/// What a round gave: a line of JSON.
+pub struct Answer(String);
 
-/// A figure that is not a time, in the unit of the work.
-pub struct Figure {
-    pub value: f64,
-    pub bodies: u64,
-}
-
-pub enum Answer {
-    Sample(Sample),
-    Figure(Figure),
-}
-
-impl From<Sample> for Answer {
-    fn from(sample: Sample) -> Self {
-        Answer::Sample(sample)
+impl Answer {
+    /// So many units took so long, and so many bodies really ran.
+    pub fn time(elapsed: Duration, count: u64, bodies: u64) -> Self {
+        let seconds = elapsed.as_secs_f64();
+        Self(format!(
+            "{{\"seconds\": {seconds}, \"count\": {count}, \"bodies\": {bodies}}}"
+        ))
     }
-}
 
-impl From<Figure> for Answer {
-    fn from(figure: Figure) -> Self {
-        Answer::Figure(figure)
+    /// A figure that is not a time, in the unit of the work.
+    pub fn figure(value: f64, bodies: u64) -> Self {
+        Self(format!("{{\"value\": {value}, \"bodies\": {bodies}}}"))
     }
 }
 
@@ -117,20 +105,7 @@ pub async fn timed<F: Future>(work: F) -> (Duration, F::Output) {
 pub fn play(work: impl Fn(u64) -> Answer) {
     for line in std::io::stdin().lock().lines() {
         let size = line.unwrap().trim().parse().expect("a size");
-        let text = match work(size) {
-            Answer::Sample(Sample {
-                elapsed,
-                count,
-                bodies,
-            }) => format!(
-                "{{\"seconds\": {}, \"count\": {count}, \"bodies\": {bodies}}}",
-                elapsed.as_secs_f64()
-            ),
-            Answer::Figure(Figure { value, bodies }) => {
-                format!("{{\"value\": {value}, \"bodies\": {bodies}}}")
-            }
-        };
-        println!("{text}");
+        println!("{}", work(size).0);
         std::io::stdout().flush().unwrap();
     }
 }
