@@ -171,3 +171,12 @@ def ended(process, terminal):
     code = process.wait(LIMIT)
     terminal.read_to_the_end()
     return code, terminal.text
+
+
+def interrupted(folder, target, *shown, **options):
+    """Runs a target on a terminal, with Ctrl-C once all this has been shown: as `ended`."""
+    with on_terminal(folder, "run", target, **options) as (process, terminal):
+        for each in shown:
+            terminal.wait_for(each)
+        process.send_signal(signal.SIGINT)
+        return ended(process, terminal)

@@ -9,7 +9,6 @@ A comment before a block, which readers do not see, says where it is otherwise:
     <!-- snippet: alone -->            it begins a program of its own, in a new process
     <!-- snippet: file service.py -->  it is written to that file, in place of being run
     <!-- snippet: raises LookupError --> it ends with that exception; the program goes on
-    <!-- snippet: needs starlette -->  run only where this can be imported; the extra `test` has it
     <!-- snippet: prints -->           before a block marked `text`: what the program has printed
                                        since it was last asked; `...` stands for any text
 
@@ -20,7 +19,8 @@ Several of them are separated by `;`. A comment of this form is run where it sta
     -->
 
 Guarantees: a fence or comment that is not closed, and a comment that is not understood or stands
-before no block, is a ValueError that names the line; nothing is left out in silence.
+before no block, is a ValueError that names the line; nothing is left out in silence, nor skipped
+where a package is missing: what a block imports has to come with the extra `test`.
 """
 
 import re
@@ -60,11 +60,10 @@ class Step:
 
 @dataclass(slots=True)
 class Page:
-    """The programs of a page, each a list of steps; its test modules; what it needs."""
+    """The programs of a page, each a list of steps, and its test modules."""
 
     programs: list[list[Step]] = field(default_factory=lambda: [[]])
     tests: list[Step] = field(default_factory=list)
-    needs: set[str] = field(default_factory=set)
 
 
 def blocks_of(page: str) -> list[Block]:
@@ -110,7 +109,7 @@ def _said(what: str, number: int) -> dict[str, str]:
     said = {}
     for part in what.split(";"):
         word, _, argument = part.strip().partition(" ")
-        wants = word in {"file", "raises", "needs"}
+        wants = word in {"file", "raises"}
         known = wants or word in {"alone", "prints"}
         if not known or wants != bool(argument.strip()):
             raise ValueError(f"line {number}: not understood: {part.strip()}")
@@ -124,7 +123,6 @@ def page_of(text: str) -> Page:
     for block in blocks_of(text):
         if block.mark in MISTAKEN:
             raise ValueError(f"line {block.line - 1}: {block.mark} is written python")
-        page.needs.update(block.said.get("needs", "").split())
         step = _step(block)
         if step is None:
             continue

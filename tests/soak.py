@@ -12,7 +12,6 @@ SOAK_PLANTED=1 keeps 10 kB for each operation: a fault that the run has to find.
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import random
@@ -301,13 +300,6 @@ def warm_up() -> None:
         asyncio.run(asyncio.sleep(0))
 
 
-def wait_for_descriptors(count: int) -> None:
-    """A loop that was dropped is closed by its thread, which may take a moment."""
-    deadline = time.monotonic() + measure.PATIENCE
-    while measure.descriptor_count() > count and time.monotonic() < deadline:
-        time.sleep(0.01)
-
-
 def main(seconds: float, seed: int = 1) -> int:
     warnings.simplefilter("ignore", ResourceWarning)
     logger = logging.getLogger("taskvisor")
@@ -324,12 +316,8 @@ def main(seconds: float, seed: int = 1) -> int:
     done = sum((worker.done for worker in workers), Counter())
     sup.shutdown()
     sup = workers = None  # type: ignore[assignment]
-    gc.collect()
-    measure.wait_for_threads(before["threads"])
-    wait_for_descriptors(before["descriptors"])
-    after = measure.counts(TYPES)
     wrong = [f"raised: {error!r}" for error in errors]
-    wrong += [f"{key}: {before[key]} -> {n}" for key, n in after.items() if n > before[key]]
+    wrong += measure.wait_for_counts(before, TYPES)  # a loop's thread may be about to close it
     if not errors and samples.growth() > GROWTH:
         wrong.append(f"memory grew by {samples.growth():.0f} bytes")
     print(f"{seconds:g} s, seed {seed}: {sum(done.values())} operations")

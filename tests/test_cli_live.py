@@ -1,11 +1,10 @@
 """The table on a terminal, with `rich` and without, and who prints above it."""
 
 import re
-import signal
 from importlib.util import find_spec
 
 import pytest
-from cli import ended, on_terminal, write
+from cli import ended, interrupted, on_terminal, write
 
 assert find_spec("rich"), "the program would do without, and no test would see it"
 
@@ -58,11 +57,8 @@ def screen_after(text, columns):
 @BOTH
 def test_terminal_gets_a_table_that_goes_away(tmp_path, rich):
     write(tmp_path, HELD)
-    with on_terminal(tmp_path, "run", "jobs", rich=rich) as (process, terminal):
-        terminal.wait_for("ConnectionError: no answer")
-        terminal.wait_for("2 tasks: 1 backoff, 1 running")
-        process.send_signal(signal.SIGINT)
-        code, text = ended(process, terminal)
+    shown = ["ConnectionError: no answer", "2 tasks: 1 backoff, 1 running"]
+    code, text = interrupted(tmp_path, "jobs", *shown, rich=rich)
     assert code == 0
     assert re.search(r"task +state +attempt +next start +last error", plain(text))
     assert re.search(r"works +running +1", plain(text))
@@ -142,10 +138,7 @@ def test_frames_are_never_higher_than_the_terminal(tmp_path):
         "def waits(ctx): ctx.wait()\n"
         "tasks = [tv.TaskSpec.once(waits, name=f't{n:03}') for n in range(200)]",
     )
-    with on_terminal(tmp_path, "run", "jobs", rich=False, lines=12) as (process, terminal):
-        terminal.wait_for("(192 not shown)")
-        process.send_signal(signal.SIGINT)
-        code, text = ended(process, terminal)
+    code, text = interrupted(tmp_path, "jobs", "(192 not shown)", rich=False, lines=12)
     assert code == 0
     frames = text.partition("task  outcome")[0].split("\x1b[J")
     assert max(frame.count("\n") for frame in frames) == 10
@@ -164,10 +157,7 @@ def test_long_error_takes_no_room_of_other_columns(tmp_path, rich):
         tasks = [tv.TaskSpec.restartable(fails, name=name, backoff=hold), tv.TaskSpec.once(works)]
         """,
     )
-    with on_terminal(tmp_path, "run", "jobs", rich=rich, columns=100) as (process, terminal):
-        terminal.wait_for("2 tasks: 1 backoff, 1 running")
-        process.send_signal(signal.SIGINT)
-        _, text = ended(process, terminal)
+    _, text = interrupted(tmp_path, "jobs", "2 tasks: 1 backoff, 1 running", rich=rich, columns=100)
     shown = plain(text).partition("2 tasks: 1 backoff, 1 running")[0].splitlines()
     assert re.search(r"^works {30} +running +1 *$", shown[-1])
     row = r"^publish report 1763740000000000000  backoff +1 +\d+\.\d s  Connection.*(\.{3}|…)$"
@@ -178,10 +168,8 @@ def test_long_error_takes_no_room_of_other_columns(tmp_path, rich):
 @BOTH
 def test_no_color_is_heeded(tmp_path, rich):
     write(tmp_path, HELD)
-    with on_terminal(tmp_path, "run", "jobs", rich=rich, NO_COLOR="1") as (process, terminal):
-        terminal.wait_for("2 tasks: 1 backoff, 1 running")
-        process.send_signal(signal.SIGINT)
-        _, text = ended(process, terminal)
+    shown, options = "2 tasks: 1 backoff, 1 running", dict(rich=rich, NO_COLOR="1")
+    _, text = interrupted(tmp_path, "jobs", shown, **options)
     colours = [c for code in re.findall(r"\x1b\[([\d;]*)m", text) for c in code.split(";")]
     assert not [c for c in colours if c[:1] in ("3", "4", "9")]
 
@@ -217,10 +205,7 @@ def test_terminal_of_another_encoding_gets_a_table(tmp_path, rich):
         "def waits(ctx): ctx.wait()\ntasks = tv.TaskSpec.once(waits, name='caf\\u00e9')",
     )
     changes = {"rich": rich, "PYTHONIOENCODING": "ascii"}
-    with on_terminal(tmp_path, "run", "jobs", **changes) as (process, terminal):
-        terminal.wait_for("1 task: 1 running")
-        process.send_signal(signal.SIGINT)
-        code, text = ended(process, terminal)
+    code, text = interrupted(tmp_path, "jobs", "1 task: 1 running", **changes)
     assert code == 0
     assert text.isascii()
     assert "caf\\xe9  canceled" in text

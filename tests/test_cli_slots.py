@@ -2,10 +2,9 @@
 
 import json
 import re
-import signal
 
 import pytest
-from cli import ended, on_terminal, rows, taskvisor, write
+from cli import ended, interrupted, on_terminal, rows, taskvisor, write
 from test_cli_live import plain
 
 SUBMITS = """
@@ -108,10 +107,8 @@ def parent(ctx):
 shows = tv.TaskSpec.once(parent)
 """,
     )
-    with on_terminal(tmp_path, "run", "jobs:shows", rich=False) as (process, terminal):
-        terminal.wait_for("3 tasks: 2 running, 1 rejected (1 not shown)")
-        process.send_signal(signal.SIGINT)
-        code, text = ended(process, terminal)
+    shown = "3 tasks: 2 running, 1 rejected (1 not shown)"
+    code, text = interrupted(tmp_path, "jobs:shows", shown, rich=False)
     assert code == 0
     assert re.search(r"^parent +running +1", plain(text), re.MULTILINE)
     assert re.search(r"^publish a +running +1", plain(text), re.MULTILINE)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import pytest
-from cli import ended, on_terminal, rows, start, taskvisor, write
+from cli import interrupted, rows, start, taskvisor, write
 from programs import LIMIT
 from test_cli_live import plain
 
@@ -160,10 +160,7 @@ def test_terminal_shows_its_tasks_in_a_table(tmp_path):
         tmp_path,
         "def works(ctx): ctx.wait()\ntasks = tv.TaskSpec.once(works)\nsup = tv.Supervisor()",
     )
-    with on_terminal(tmp_path, "run", "jobs:sup", rich=False) as (process, terminal):
-        terminal.wait_for("1 task: 1 running")
-        process.send_signal(signal.SIGINT)
-        code, text = ended(process, terminal)
+    code, text = interrupted(tmp_path, "jobs:sup", "1 task: 1 running", rich=False)
     assert code == 0
     assert re.search(r"^works +running +1", plain(text), re.MULTILINE)
 
@@ -175,10 +172,7 @@ def test_records_of_its_own_stand_above_the_table(tmp_path):
         "def works(ctx): ctx.wait()\ntasks = tv.TaskSpec.once(works)\n"
         "sup = tv.Supervisor(subscribers=[tv.LoggingSubscriber()])",
     )
-    with on_terminal(tmp_path, "run", "jobs:sup", rich=False) as (process, terminal):
-        terminal.wait_for("1 task: 1 running")
-        process.send_signal(signal.SIGINT)
-        code, text = ended(process, terminal)
+    code, text = interrupted(tmp_path, "jobs:sup", "1 task: 1 running", rich=False)
     assert code == 0
     assert text.count("INFO [task-added] task=works") == 1
     assert text.count("INFO [task-removed] task=works") == 1

@@ -1,7 +1,6 @@
 """What a coroutine body awaits of its context: `wait_cancelled` and `asleep`; and its stack."""
 
 import asyncio
-import time
 
 import pytest
 from loops import HOUR, Clock, Stubborn, both, outcome_of, run, scenario, supervised, until
@@ -10,6 +9,7 @@ from waiting import SOON
 
 import taskvisor as tv
 from taskvisor import aio
+from taskvisor.testing import wait_until
 
 
 async def value_of(kind, body, **options):
@@ -212,8 +212,7 @@ def test_context_that_has_been_kept_is_waited_for_on_another_loop_of_another_thr
     began = []
     sup = serve()
     handle = sup.add(tv.TaskSpec.once(body))
-    while not began:
-        time.sleep(0.001)
+    wait_until(lambda: began)
     sup.remove(handle)
     assert handle.outcome(SOON).value is True
 

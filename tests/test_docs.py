@@ -344,7 +344,6 @@ def test_every_text_of_a_reason_begins_as_the_code_writes_it():
 
 
 def test_metrics_are_named_as_both_exporters_have_them():
-    pytest.importorskip("prometheus_client")
     names = re.findall(r"``(taskvisor_\w+)``", "\n".join(tables.metrics()))
     for module in ("prometheus", "otel"):
         source_text = text_of(ROOT / "taskvisor" / "ext" / f"{module}.py")

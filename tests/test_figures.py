@@ -19,11 +19,10 @@ def value(macro: str) -> int:
 
 
 def written(ns: int) -> str:
-    """A duration as pages write it."""
-    for unit, size in (("s", 10**9), ("ms", 10**6), ("µs", 10**3)):
-        if ns >= size:
-            return f"{ns // size} {unit}"
-    raise ValueError(ns)
+    """A duration as pages write it, in the largest unit that it is whole in."""
+    units = {"s": 10**9, "ms": 10**6, "µs": 10**3, "ns": 1}
+    unit, size = next((unit, size) for unit, size in units.items() if ns % size == 0)
+    return f"{ns // size} {unit}"
 
 
 def page(name: str) -> str:
@@ -34,37 +33,31 @@ def page(name: str) -> str:
 @pytest.mark.parametrize(
     ("macro", "where", "says"),
     [
-        ("TV_TURN", "threads.md", "at least {}, or as long as it had to wait for the GIL"),
-        ("TV_TURN_MAX", "threads.md", "wait for the GIL, at most {}."),
-        ("TV_TURN_REST", "threads.md", "detaches and rests for {}"),
-        ("TV_POOL_IDLE", "threads.md", "An idle worker leaves after {}."),
-        ("TV_POOL_FRESH", "threads.md", "the attempt taken last, less than {} ago"),
-        ("TV_POOL_LOOK", "threads.md", "{} after a worker went into somebody's code"),
-        ("TV_POOL_STILL", "threads.md", "nobody has taken for {} brings one worker"),
-        ("TV_POOL_RETRY", "threads.md", "the timer thread tries again after {}."),
-        ("TV_LOOP_PATIENCE", "threads.md", "without one it has {},"),
-        ("TV_SPIN", "threads.md", "A wait begins with {} in which the thread does not sleep"),
-        ("TV_POOL_IDLE", "rationale.md", "How long does an idle worker stay? | {} |"),
-        ("TV_POOL_RETRY", "rationale.md", "is tried again after {} |"),
-        ("LOOK_UP", "rationale.md", "a condition variable looks up every {}."),
+        ("TV_TURN", "threads.md", "at least {duration}, or as long as it had to wait for the GIL"),
+        ("TV_TURN_MAX", "threads.md", "wait for the GIL, at most {duration}."),
+        ("TV_TURN_REST", "threads.md", "detaches and rests for {duration}"),
+        ("TV_POOL_IDLE", "threads.md", "An idle worker leaves after {duration}."),
+        ("TV_POOL_FRESH", "threads.md", "the attempt taken last, less than {duration} ago"),
+        ("TV_POOL_LOOK", "threads.md", "{duration} after a worker went into somebody's code"),
+        ("TV_POOL_STILL", "threads.md", "nobody has taken for {duration} brings one worker"),
+        ("TV_POOL_RETRY", "threads.md", "the timer thread tries again after {duration}."),
+        ("TV_LOOP_PATIENCE", "threads.md", "without one it has {duration},"),
+        ("TV_SPIN", "threads.md", "begins with {duration} in which the thread does not sleep"),
+        ("TV_POOL_IDLE", "rationale.md", "How long does an idle worker stay? | {duration} |"),
+        ("TV_POOL_RETRY", "rationale.md", "is tried again after {duration} |"),
+        ("LOOK_UP", "rationale.md", "a condition variable looks up every {duration}."),
+        ("TV_SLICE", "threads.md", "one slice of at most {number} tasks' work"),
+        ("TV_LOCK_SPINS", "threads.md", "looks up to {number} times whether it has become free"),
+        ("TV_POOL_BURST", "threads.md", "1, then 2, 4 … up to {number} at a time"),
+        ("TV_POOL_FEW", "threads.md", "where fewer than {number} attempts have been taken"),
+        ("TV_POOL_ABREAST", "threads.md", "while fewer than {number} for each processor are busy"),
+        ("TV_TRACE", "architecture.md", "prints the last {number} inputs"),
+        ("TV_SLICE", "rationale.md", "How many tasks does a step take at most? | {number},"),
     ],
 )
-def test_duration_that_a_page_names_is_in_force(macro, where, says):
-    assert says.format(written(value(macro))) in page(where)
-
-
-@pytest.mark.parametrize(
-    ("macro", "where", "says"),
-    [
-        ("TV_SLICE", "threads.md", "one slice of at most {} tasks' work"),
-        ("TV_LOCK_SPINS", "threads.md", "looks up to {} times whether it has become free"),
-        ("TV_POOL_BURST", "threads.md", "1, then 2, 4 … up to {} at a time"),
-        ("TV_TRACE", "architecture.md", "prints the last {} inputs"),
-        ("TV_SLICE", "rationale.md", "How many tasks does a step take at most? | {},"),
-    ],
-)
-def test_number_that_a_page_names_is_in_force(macro, where, says):
-    assert says.format(value(macro)) in page(where)
+def test_figure_that_a_page_names_is_in_force(macro, where, says):
+    figure = value(macro)
+    assert says.format(duration=written(figure), number=figure) in page(where)
 
 
 def test_every_file_with_a_lock_of_its_own_stands_in_the_table_of_locks():

@@ -48,16 +48,16 @@ def test_outcome_of_a_task_whose_loop_stands_still_is_there_for_exit_handlers(st
 
         async def waits(ctx):
             plain.append(ctx.supervisor)
+            began.set()
             await asyncio.Event().wait()
 
         async def main():
             kept.append(aio.Supervisor().serve())
             kept.append(kept[0].add(tv.TaskSpec.once(waits)))
-            while not plain:
-                await asyncio.sleep(0.001)
+            await began.wait()
             kept.append(plain[0].add(tv.TaskSpec.once(waits, name="never starts")))
 
-        plain, kept = [], []
+        plain, kept, began = [], [], asyncio.Event()
         loop = asyncio.new_event_loop()
         loop.run_until_complete(main())
         atexit.register(loop.close)

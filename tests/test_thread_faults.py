@@ -16,8 +16,9 @@ pytestmark = [
 ]
 
 BOUND = """
-    import asyncio, resource, threading, time
+    import asyncio, resource, threading
     import taskvisor as tv
+    from taskvisor.testing import wait_until
 
     STACK = 1 << 30  # bytes of address space: nothing else asks for so much at once
 
@@ -46,32 +47,29 @@ BOUND = """
 """
 
 
+def told(program):
+    """What a program prints that has all that."""
+    return run_well(BOUND + program)
+
+
 def test_serve_without_threads_raises_as_python_does_and_leaves_none():
-    out = run_well(
-        BOUND
-        + """
+    out = told("""
     def threads():
         with open("/proc/self/status") as status:
             return next(line for line in status if line.startswith("Threads")).split()[1]
     with Bound():
         print(refused(threading.Thread(target=int).start))
         print(refused(tv.Supervisor().serve))
-    give_up = time.monotonic() + 20
-    while threads() != "1":
-        assert time.monotonic() < give_up, threads()
-        time.sleep(0.001)
+    wait_until(lambda: threads() == "1", timeout=20)
     with tv.Supervisor() as sup:
         print(sup.add(tv.TaskSpec.once(int)).result(20))
-    """
-    )
+    """)
     assert out == "can't start new thread\ncan't start a new thread\n0\n"
 
 
 @pytest.mark.rule("R1.12")
 def test_attempts_wait_for_workers_that_cannot_be_had_and_none_fails():
-    out = run_well(
-        BOUND
-        + """
+    out = told("""
     gate, inside = threading.Event(), threading.Event()
     def holds():
         inside.set()
@@ -93,21 +91,17 @@ def test_attempts_wait_for_workers_that_cannot_be_had_and_none_fails():
                 print("waits", late.state.value)
         print(late.result(20), held.done())  # and now a second one comes
         gate.set()
-    """
-    )
+    """)
     assert out == "20\nwaits waiting\n0 False\n"
 
 
 @pytest.mark.rule("R8.1")
 def test_coroutine_that_gets_no_loop_is_refused_and_the_next_one_begins_it():
-    out = run_well(
-        BOUND
-        + """
+    out = told("""
     with tv.Supervisor() as sup:
         with Bound():
             print(refused(lambda: sup.add(tv.TaskSpec.once(coroutine))))
             print(sup.list())
         print(sup.add(tv.TaskSpec.once(coroutine)).result(20))
-    """
-    )
+    """)
     assert out == "can't start a new thread\n[]\n7\n"

@@ -18,6 +18,7 @@
 
 #include "check.h"
 #include "core/core.h"
+#include "names.h"
 
 #include <setjmp.h>
 
@@ -96,20 +97,9 @@ static inline void rig_fini(struct rig *rig)
 
 /* ---- what a step brought ------------------------------------------------------------------- */
 
-static inline const char *rig_event_name(uint8_t kind)
-{
-    static const char *const names[] = {
-#define X(name, text) text,
-        TV_EVENT_KINDS(X)
-#undef X
-    };
-
-    return names[kind];
-}
-
 static inline size_t rig_put_event(const struct tv_event *event, char *out, size_t room)
 {
-    size_t at = (size_t)snprintf(out, room, "%s", rig_event_name(event->kind));
+    size_t at = (size_t)snprintf(out, room, "%s", event_names[event->kind]);
     char text[TV_REASON_MAX + 128], span[TV_DURATION_SIZE];
 
     if (event->task)
@@ -137,23 +127,13 @@ static inline size_t rig_put_act(const struct tv_act *act, char *out, size_t roo
         [TV_ACT_CANCEL] = "cancel",   [TV_ACT_TIMEOUT] = "timeout", [TV_ACT_SETTLE] = "settle",
         [TV_ACT_FORGET] = "forget",   [TV_ACT_DECIDED] = "decided", [TV_ACT_SLOT] = "slot",
     };
-    static const char *const reasons[] = {
-#define X(name, text) " " text,
-        TV_CANCEL_REASONS(X)
-#undef X
-    };
-    static const char *const outcomes[] = {
-#define X(name, text) " " text,
-        TV_OUTCOME_KINDS(X)
-#undef X
-    };
-    const char *more = act->kind == TV_ACT_CANCEL   ? reasons[act->actor->cancel_reason]
-                       : act->kind == TV_ACT_SETTLE ? outcomes[act->actor->outcome]
+    const char *more = act->kind == TV_ACT_CANCEL   ? cancel_names[act->actor->cancel_reason]
+                       : act->kind == TV_ACT_SETTLE ? outcome_names[act->actor->outcome]
                                                     : "";
-
     const struct tv_text *name = act->actor ? act->actor->name : act->slot->name;
 
-    return (size_t)snprintf(out, room, "%s %s%s", acts[act->kind], name->bytes, more);
+    return (size_t)snprintf(out, room, "%s %s%s%s", acts[act->kind], name->bytes,
+                            *more ? " " : "", more);
 }
 
 static inline const char *rig_effects(struct rig *rig)

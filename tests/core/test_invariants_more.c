@@ -1,4 +1,4 @@
-#include "rig.h"
+#include "faults.h"
 
 /*
  * As test_invariants.c, in a core with slots: each fault is planted, and found by the check that is
@@ -66,28 +66,6 @@ static void done(void)
     for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++)
         rig_free(tasks[i]);
 }
-
-static void check_found(int line, const char *text)
-{
-    const char *found = tv_core_check(&rig.core);
-    char wrong[200];
-
-    if (found && strncmp(found, text, strlen(text)) == 0)
-        return;
-    snprintf(wrong, sizeof wrong, "wanted %s, found %s", text, found ? found : "nothing");
-    check_failed(__FILE__, line, wrong);
-}
-
-/* Plants the fault in a sound core: the check of that text finds it. `repair` is for done(). */
-#define FINDS_AND(text, fault, repair) \
-    do {                               \
-        begin();                       \
-        fault;                         \
-        check_found(__LINE__, text);   \
-        repair;                        \
-        done();                        \
-    } while (0)
-#define FINDS(text, fault) FINDS_AND(text, fault, (void)0)
 
 static void faults_of_a_queue(void)
 {
@@ -169,7 +147,7 @@ static void a_task_that_waits_where_there_is_no_limit(void)
 {
     begin_with(0);
     park_ready();
-    check_found(__LINE__, "8 a task waits while a permit is free");
+    CHECK_FOUND("8 a task waits while a permit is free");
     done();
 }
 
@@ -220,7 +198,7 @@ static void faults_of_timers(void)
     do {                                                                       \
         rig_init(&rig, (struct tv_core_config){.defaults = RIG_OPTIONS});      \
         fault;                                                                 \
-        check_found(__LINE__, text);                                           \
+        CHECK_FOUND(text);                                                     \
         rig_fini(&rig);                                                        \
     } while (0)
 

@@ -8,9 +8,10 @@ nobody is to wait for, and a short one for the body that swallows its cancels.
 
 import asyncio
 import atexit
-import os
 import sys
 import threading
+
+from exit_ways import give_up_unless, leave
 
 import taskvisor as tv
 from taskvisor import aio
@@ -73,15 +74,6 @@ kept: list[object] = []
 handles: list[tv.TaskHandle[None] | aio.TaskHandle[None]] = []
 
 
-def leave(ending: str) -> None:
-    if ending == "exit":
-        sys.exit(3)
-    if ending == "exception":
-        raise KeyError("boom")
-    if ending == "os_exit":
-        os._exit(5)
-
-
 def spec_of(state: str) -> tv.TaskSpec[None]:
     return tv.TaskSpec(BODIES[state], name="a", backoff=tv.BackoffPolicy.constant(1000))
 
@@ -95,7 +87,7 @@ async def serve(state: str) -> object:
     supervisor = aio.Supervisor(config_of(state), subscribers=[Watcher()]).serve()
     if state != "idle":
         handles.append(supervisor.add(spec_of(state)))
-        await asyncio.to_thread(began.wait, 20)
+        await asyncio.to_thread(give_up_unless, began)
     return supervisor
 
 
@@ -116,7 +108,7 @@ def serve_privately(state: str) -> tv.SupervisorHandle:
     supervisor = tv.Supervisor(config_of(state), subscribers=[Watcher()]).serve()
     if state != "idle":
         handles.append(supervisor.add(spec_of(state)))
-        assert began.wait(20)
+        give_up_unless(began)
     return supervisor
 
 

@@ -1,4 +1,4 @@
-"""The ways in which a process ends, for exit_cell.py and exit_control.py."""
+"""The ways in which a process ends, for exit_cell.py, exit_control.py and exit_loop.py."""
 
 import asyncio
 import os
@@ -23,14 +23,20 @@ def give_up_unless(ready: threading.Event) -> None:
         os._exit(99)
 
 
-def end(ending: str) -> None:
-    os.write(1, f"{time.monotonic()}\n".encode())
+def leave(ending: str) -> None:
+    """Leaves as code may; else it is left to return."""
     if ending == "exit":
         sys.exit(3)
     if ending == "exception":
         raise KeyError("boom")
     if ending == "os_exit":
         os._exit(5)
+
+
+def end(ending: str) -> None:
+    """Tells the time, and leaves, or is sent a signal."""
+    os.write(1, f"{time.monotonic()}\n".encode())
+    leave(ending)
     if ending in SIGNALS:
         os.kill(os.getpid(), SIGNALS[ending])
         forever.acquire()

@@ -24,8 +24,7 @@ queue, replace, drop = (
 
 def work() -> None:
     owner = supervisor.submit(queue)
-    while not supervisor.is_alive(owner):
-        pass
+    measure.wait_for(lambda: supervisor.is_alive(owner))
     queued, refused = supervisor.submit(queue), supervisor.submit(drop)
     assert refused.outcome(20).rejection is tv.RejectionKind.SLOT_BUSY
     replaced, last = supervisor.submit(replace), supervisor.submit(replace)

@@ -11,6 +11,7 @@ import gc
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 ROUNDS = 1000
@@ -47,6 +48,15 @@ def descriptor_count() -> int:
 def settle() -> None:
     for _ in range(3):
         gc.collect()
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Waits until a condition is true, asking all the time; a pause would be most of the rounds."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() >= end:
+            sys.exit("what a round waits for did not come")
+        time.sleep(0)  # others run
 
 
 def wait_for_threads(count: int) -> None:

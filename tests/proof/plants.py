@@ -194,7 +194,7 @@ PLANTS = [
         "    tv_lock_take(&clock->lock);\n    count = clock->alarm_count;\n"
         "    tv_lock_drop(&clock->lock);\n",
         "    count = clock->alarm_count;\n",
-        in_c("rt/test_manual", *TSAN),
+        in_c("rt/test_alarm", *TSAN),
         r"ThreadSanitizer: data race",
     ),
     Plant(

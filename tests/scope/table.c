@@ -1,5 +1,7 @@
 #include "scope.h"
 
+#include "names.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,30 +262,6 @@ void __wrap_tv_shutdown_request(struct tv_core *core, tv_ns grace_ns, bool quiet
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-static const char *const event_names[] = {
-#define X(name, text) text,
-    TV_EVENT_KINDS(X)
-#undef X
-};
-
-static const char *const outcomes[] = {
-#define X(name, text) text,
-    TV_OUTCOME_KINDS(X)
-#undef X
-};
-
-static const char *const cancels[] = {
-#define X(name, text) text,
-    TV_CANCEL_REASONS(X)
-#undef X
-};
-
-static const char *const sources[] = {
-#define X(name, text) text,
-    TV_BACKOFF_SOURCES(X)
-#undef X
-};
-
 static const char *const reasons[] = {
     [TV_REASON_ERROR] = "the error",
     [TV_REASON_RETRIES] = "retries used up",
@@ -302,25 +280,13 @@ static const char *const reasons[] = {
     [TV_REASON_SHUTTING_DOWN] = "shutting down",
 };
 
-static const char *const actor_states[] = {
-#define X(name, task) #name,
-    TV_ACTOR_STATES(X)
-#undef X
-};
-
-static const char *const shutdown_states[] = {
-#define X(name) #name,
-    TV_SHUTDOWN_STATES(X)
-#undef X
-};
-
 static const struct {
     const char *title, *first, *last;
     const char *const *states, *const *stimuli, *const *afters;
 } machines[MACHINES] = {
-    {"A task", "state", "next", actor_states, task_stimuli, actor_states},
+    {"A task", "state", "next", actor_names, task_stimuli, actor_names},
     {"A slot", "slot", "the submission", slot_states, slot_stimuli, slot_afters},
-    {"The shutdown", "state", "next", shutdown_states, shutdown_stimuli, shutdown_states},
+    {"The shutdown", "state", "next", shutdown_names, shutdown_stimuli, shutdown_names},
 };
 
 static void write_what(uint16_t what, FILE *out)
@@ -329,16 +295,16 @@ static void write_what(uint16_t what, FILE *out)
 
     if (what & 0x8000) {
         if (kind == TV_ACT_CANCEL)
-            fprintf(out, "*token: %s*", cancels[more]);
+            fprintf(out, "*token: %s*", cancel_names[more]);
         else if (kind == TV_ACT_SETTLE)
-            fprintf(out, "*outcome: %s*", outcomes[more]);
+            fprintf(out, "*outcome: %s*", outcome_names[more]);
         else
             fputs("*attempt's token: timeout*", out);
         return;
     }
     fputs(event_names[kind], out);
     if (kind == TV_EVENT_BACKOFF_SCHEDULED)
-        fprintf(out, " (%s)", sources[more]);
+        fprintf(out, " (%s)", source_names[more]);
     else if (more)
         fprintf(out, " (%s)", reasons[more]);
 }

@@ -24,10 +24,10 @@ static void write_options(const struct tv_options *options, FILE *out)
             " inherits=%" PRIu32 " restart=%s interval=%" PRId64 " timeout=%" PRId64
             " reset=%" PRId64 " grace=%" PRId64 " retries=%" PRId64 " first=%" PRId64
             " max=%" PRId64 " factor=%.17g jitter=%s",
-            options->inherits, restarts[options->restart], options->interval_ns,
+            options->inherits, restart_names[options->restart], options->interval_ns,
             options->timeout_ns, options->reset_after_ns, options->grace_ns,
             options->max_retries, options->backoff.first_ns, options->backoff.max_ns,
-            options->backoff.factor, jitters[options->backoff.jitter]);
+            options->backoff.factor, jitter_names[options->backoff.jitter]);
 }
 
 static void write_result(const struct move *move, FILE *out)
@@ -79,7 +79,8 @@ void move_write(const struct move *move, FILE *out)
     if (move->kind == TV_IN_RESERVE || move->kind == TV_IN_COMMIT)
         fprintf(out, " %" PRIu32, move->batch);
     if (move->kind == TV_IN_SUBMIT)
-        fprintf(out, " %s %s %s", move->slot, admissions[move->admission], patience[move->wait]);
+        fprintf(out, " %s %s %s", move->slot, admission_names[move->admission],
+                patience[move->wait]);
     if (move_brings_task(move)) {
         write_task(move, out);
     } else if (move->kind == TV_IN_TAKE) {

@@ -39,6 +39,8 @@ static bool name_in(const char *const *names, size_t count, const char *text, in
     return false;
 }
 
+#define IS_IN(names, text, index) name_in(names, COUNT(names), text, index)
+
 static bool read_pair(struct tv_options *options, const char *key, const char *value)
 {
     const struct {
@@ -60,9 +62,9 @@ static bool read_pair(struct tv_options *options, const char *key, const char *v
         options->backoff.factor = strtod(value, &end);
         return *value && !*end;
     }
-    if (strcmp(key, "restart") == 0 && name_in(restarts, COUNT(restarts), value, &found))
+    if (strcmp(key, "restart") == 0 && IS_IN(restart_names, value, &found))
         options->restart = (enum tv_restart_kind)found;
-    else if (strcmp(key, "jitter") == 0 && name_in(jitters, COUNT(jitters), value, &found))
+    else if (strcmp(key, "jitter") == 0 && IS_IN(jitter_names, value, &found))
         options->backoff.jitter = (enum tv_jitter)found;
     else if (strcmp(key, "inherits") == 0 && number(value, &found))
         options->inherits = (uint32_t)found;
@@ -126,8 +128,8 @@ static const char *read_submit(char **line, struct move *move)
 
     if (wrong)
         return wrong;
-    if (!name_in(admissions, COUNT(admissions), word(line), &admission) ||
-        !name_in(patience, COUNT(patience), word(line), &wait))
+    if (!IS_IN(admission_names, word(line), &admission) ||
+        !IS_IN(patience, word(line), &wait))
         return "submit: queue, replace or drop_if_running, then try or wait";
     move->admission = (enum tv_admission)admission;
     move->wait = wait == 1;
@@ -141,7 +143,7 @@ static const char *read_cancel_slot(char **line, struct move *move)
 
     if (wrong)
         return wrong;
-    if (!name_in(extents, COUNT(extents), word(line), &extent))
+    if (!IS_IN(extents, word(line), &extent))
         return "cancel_slot: owner or purge";
     move->purge = extent == 1;
     return NULL;
@@ -172,13 +174,13 @@ static const char *read_leave(char **line, struct move *move)
     int64_t target, style;
     const char *wrong;
 
-    if (!name_in(targets, COUNT(targets), word(line), &target))
+    if (!IS_IN(targets, word(line), &target))
         return "leave: name, id or handle";
     move->target = (enum sim_target)target;
     wrong = move->target == SIM_BY_NAME ? read_name(line, move->name) : read_id(line, move);
     if (wrong)
         return wrong;
-    if (!name_in(styles, COUNT(styles), word(line), &style))
+    if (!IS_IN(styles, word(line), &style))
         return "leave: remove or cancel";
     move->style = (enum tv_leave_style)style;
     return NULL;
@@ -208,7 +210,7 @@ static const char *read_result(char **line, struct move *move)
     if (wrong)
         return wrong;
     move->stray = how && strcmp(how, "stray") == 0;
-    if (!move->stray && !name_in(errors, COUNT(errors), how, &error))
+    if (!move->stray && !IS_IN(errors, how, &error))
         return "result: none, fail, fatal, canceled or stray";
     move->error = (enum tv_error_kind)error;
     if (move->error == TV_ERROR_FAIL || move->error == TV_ERROR_FATAL)
@@ -279,8 +281,8 @@ const char *move_read(char *line, struct move *move, bool *empty)
     if (!first)
         return NULL;
     second = word(&line);
-    if (!number(first, &move->now) || (!name_in(kinds, COUNT(kinds), second, &kind) &&
-                                       !name_in(looks, COUNT(looks), second, &look)))
+    if (!number(first, &move->now) || (!IS_IN(kinds, second, &kind) &&
+                                       !IS_IN(looks, second, &look)))
         return "a line begins with an instant and what it is";
     move->kind = (enum tv_input_kind)kind;
     move->what = (enum move_what)look;

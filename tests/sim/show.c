@@ -2,54 +2,14 @@
 
 #include "sim.h"
 
+#include "names.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 static char *events_text, *acts_text;
 static size_t events_size, acts_size;
-
-static const char *const event_names[] = {
-#define X(name, text) text,
-    TV_EVENT_KINDS(X)
-#undef X
-};
-
-static const char *const outcome_names[] = {
-#define X(name, text) text,
-    TV_OUTCOME_KINDS(X)
-#undef X
-};
-
-static const char *const cancel_names[] = {
-#define X(name, text) text,
-    TV_CANCEL_REASONS(X)
-#undef X
-};
-
-static const char *const source_names[] = {
-#define X(name, text) text,
-    TV_BACKOFF_SOURCES(X)
-#undef X
-};
-
-static const char *const actor_names[] = {
-#define X(name, task) #name,
-    TV_ACTOR_STATES(X)
-#undef X
-};
-
-static const char *const status_names[] = {
-#define X(name, text) text,
-    TV_SLOT_STATUSES(X)
-#undef X
-};
-
-static const char *const shutdown_names[] = {
-#define X(name) #name,
-    TV_SHUTDOWN_STATES(X)
-#undef X
-};
 
 static const char *const answers[] = {
     [TV_STEP_OK] = "ok",           [TV_STEP_AGAIN] = "again",

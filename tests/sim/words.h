@@ -6,23 +6,7 @@
 
 #include "move.h"
 
-static const char *const restarts[] = {
-#define X(name, text) text,
-    TV_RESTART_KINDS(X)
-#undef X
-};
-
-static const char *const jitters[] = {
-#define X(name, text) text,
-    TV_JITTERS(X)
-#undef X
-};
-
-static const char *const admissions[] = {
-#define X(name, text) text,
-    TV_ADMISSIONS(X)
-#undef X
-};
+#include "names.h"
 
 static const char *const patience[] = {"try", "wait"};
 static const char *const extents[] = {"owner", "purge"};
