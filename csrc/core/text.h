@@ -35,11 +35,17 @@ struct tv_text *tv_text_new(const char *bytes, size_t size);
 /* As tv_text_new, cut to TV_REASON_MAX on a character. Cannot fail: no memory, a static text. */
 struct tv_text *tv_text_new_reason(const char *utf8, size_t size);
 
+/* A reference for each of `count` holders; `text` may be NULL. */
+static inline void tv_text_hold_for(struct tv_text *text, uint32_t count)
+{
+    if (text && atomic_load_explicit(&text->refs, memory_order_relaxed) != 0)
+        atomic_fetch_add_explicit(&text->refs, count, memory_order_relaxed);
+}
+
 /* One reference more; returns `text`, which may be NULL. */
 static inline struct tv_text *tv_text_hold(struct tv_text *text)
 {
-    if (text && atomic_load_explicit(&text->refs, memory_order_relaxed) != 0)
-        atomic_fetch_add_explicit(&text->refs, 1, memory_order_relaxed);
+    tv_text_hold_for(text, 1);
     return text;
 }
 

@@ -16,21 +16,52 @@ enum tv_err tv_receiver_init(struct tv_receiver *receiver, enum tv_receiver_kind
     *receiver = (struct tv_receiver){.kind = kind, .capacity = capacity};
     tv_list_init(&receiver->link);
     tv_list_init(&receiver->waiters);
-    if (capacity > SIZE_MAX / sizeof *receiver->ring)
+    if (capacity >= SIZE_MAX / sizeof *receiver->ring)
         return TV_NO_MEMORY;
-    receiver->ring = malloc(capacity * sizeof *receiver->ring);
+    receiver->ring = malloc((capacity + 1) * sizeof *receiver->ring);
     if (!receiver->ring)
         return TV_NO_MEMORY;
     receiver->name = tv_text_hold(name);
     return TV_OK;
 }
 
+/* ---- the queue ----------------------------------------------------------------------------- */
+
+static uint64_t after_place(const struct tv_receiver *receiver, uint64_t place)
+{
+    return place == receiver->capacity ? 0 : place + 1;
+}
+
+static void append(struct tv_receiver *receiver, const struct tv_event *event)
+{
+    receiver->ring[receiver->next] = *event;
+    receiver->next = after_place(receiver, receiver->next);
+    receiver->put++;
+}
+
+static struct tv_event *take_oldest(struct tv_receiver *receiver)
+{
+    struct tv_event *oldest = &receiver->ring[receiver->first];
+    uint64_t taken = atomic_load_explicit(&receiver->taken, memory_order_relaxed);
+
+    receiver->first = after_place(receiver, receiver->first);
+    atomic_store_explicit(&receiver->taken, taken + 1, memory_order_release);
+    return oldest;
+}
+
+/* An empty queue begins where its memory is warm. Call when nobody is busy with it. */
+static bool rewind_if_empty(struct tv_receiver *receiver)
+{
+    if (tv_receiver_queued(receiver) > 0)
+        return false;
+    receiver->first = receiver->next = 0;
+    return true;
+}
+
 void tv_receiver_fini(struct tv_receiver *receiver)
 {
-    for (; receiver->count; receiver->count--) {
-        tv_event_release(&receiver->ring[receiver->first]);
-        receiver->first = (receiver->first + 1) % receiver->capacity;
-    }
+    while (tv_receiver_queued(receiver) > 0)
+        tv_event_release(take_oldest(receiver));
     tv_text_rele(receiver->name);
     free(receiver->ring);
 }
@@ -75,26 +106,13 @@ static uint64_t take_number(struct tv_bus *bus)
     return unheard + atomic_fetch_add_explicit(&next_seq, unheard + 1, memory_order_relaxed);
 }
 
-static void append(struct tv_receiver *receiver, const struct tv_event *event)
-{
-    uint64_t place = receiver->first + receiver->count;
-
-    if (place >= receiver->capacity)
-        place -= receiver->capacity;
-    receiver->ring[place] = *event;
-    receiver->count++;
-    tv_event_hold(event);
-}
-
 static void drop_oldest(struct tv_receiver *stream, struct tv_after *after)
 {
-    struct tv_event *oldest = &stream->ring[stream->first];
+    struct tv_event *oldest = take_oldest(stream);
 
     tv_text_retire(oldest->task, &after->dead);
     tv_text_retire(tv_reason_text(&oldest->reason), &after->dead);
     after->any = true;
-    stream->first = stream->first + 1 == stream->capacity ? 0 : stream->first + 1;
-    stream->count--;
     stream->dropped++;
     stream->lag++;
 }
@@ -111,26 +129,45 @@ static void wake_one(struct tv_receiver *receiver, struct tv_after *after)
     }
 }
 
-/* True: the subscriber's queue was full, and that is news. */
-static bool offer(struct tv_bus *bus, struct tv_receiver *receiver, const struct tv_event *event,
-                  struct tv_after *after)
+/* True: that the subscriber's queue is full is news, until half of it has been taken. */
+static bool is_news(struct tv_receiver *subscriber, const struct tv_event *event)
 {
-    bool is_news = false;
+    if (subscriber->overflowing || tv_event_is_diagnostic(event))
+        return false;
+    subscriber->overflowing = true;
+    return true;
+}
 
-    if (receiver->count == receiver->capacity) {
-        if (receiver->kind == TV_RECEIVER_SUBSCRIBER) {
+/*
+ * Queues the event, whose references the caller adds for all `copies`, or drops it. True: the
+ * subscriber's queue was full, and that is news.
+ */
+static bool offer(struct tv_bus *bus, struct tv_receiver *receiver, const struct tv_event *event,
+                  uint32_t *copies, struct tv_after *after)
+{
+    uint64_t queued = tv_receiver_queued(receiver);
+
+    if (receiver->kind == TV_RECEIVER_SUBSCRIBER) {
+        if (queued <= receiver->capacity / 2)
+            receiver->overflowing = false;
+        if (queued == receiver->capacity) {
             receiver->dropped++;
-            is_news = !receiver->overflowing && !tv_event_is_diagnostic(event);
-            receiver->overflowing |= is_news;
-            return is_news;
+            return is_news(receiver, event);
         }
+        bus->unquiet += queued == 0 && !receiver->busy;
+    } else if (queued == receiver->capacity) {
         drop_oldest(receiver, after);
     }
-    if (receiver->kind == TV_RECEIVER_SUBSCRIBER && receiver->count == 0 && !receiver->busy)
-        bus->unquiet++;
     append(receiver, event);
+    ++*copies;
     wake_one(receiver, after);
     return false;
+}
+
+static void hold(const struct tv_event *event, uint32_t copies)
+{
+    tv_text_hold_for(event->task, copies);
+    tv_text_hold_for(tv_reason_text(&event->reason), copies);
 }
 
 static void report_overflow(struct tv_bus *bus, struct tv_receiver *full, tv_ns at,
@@ -144,22 +181,27 @@ static void report_overflow(struct tv_bus *bus, struct tv_receiver *full, tv_ns 
         .reason = {.kind = TV_REASON_SUBSCRIBER_FULL, .error.text = full->name},
     };
 
+    uint32_t copies = 0;
+
     bus->published++;
     for (struct tv_list *link = bus->receivers.next; link != &bus->receivers; link = link->next)
-        offer(bus, TV_CONTAINER(link, struct tv_receiver, link), &event, after);
+        offer(bus, TV_CONTAINER(link, struct tv_receiver, link), &event, &copies, after);
+    hold(&event, copies);
 }
 
 /* Two rounds: a diagnostic comes after the event that caused it has been handed to all. */
 static void publish(struct tv_bus *bus, struct tv_event *event, struct tv_after *after)
 {
     uint64_t news = 0;
+    uint32_t copies = 0;
 
     for (struct tv_list *link = bus->receivers.next; link != &bus->receivers; link = link->next) {
         struct tv_receiver *receiver = TV_CONTAINER(link, struct tv_receiver, link);
 
-        receiver->news = offer(bus, receiver, event, after);
+        receiver->news = offer(bus, receiver, event, &copies, after);
         news += receiver->news;
     }
+    hold(event, copies);
     if (!news)
         return;
     for (struct tv_list *link = bus->receivers.next; link != &bus->receivers; link = link->next) {
@@ -189,26 +231,32 @@ void tv_bus_publish_heard(struct tv_bus *bus, struct tv_event *events, uint32_t 
 
 /* ---- receiving ----------------------------------------------------------------------------- */
 
-bool tv_receiver_take(struct tv_bus *bus, struct tv_receiver *receiver, struct tv_event *event)
+bool tv_receiver_take(struct tv_receiver *stream, struct tv_event *event)
 {
-    (void)bus;
-    if (receiver->count == 0)
+    if (tv_receiver_queued(stream) == 0)
         return false;
-    *event = receiver->ring[receiver->first];
-    receiver->first = receiver->first + 1 == receiver->capacity ? 0 : receiver->first + 1;
-    receiver->count--;
-    receiver->delivered++;
-    receiver->busy = receiver->kind == TV_RECEIVER_SUBSCRIBER;
-    if (receiver->count <= receiver->capacity / 2)
-        receiver->overflowing = false;
+    *event = *take_oldest(stream);
+    rewind_if_empty(stream);
     return true;
 }
 
-void tv_receiver_done(struct tv_bus *bus, struct tv_receiver *receiver, bool raised)
+uint64_t tv_receiver_begin(struct tv_receiver *subscriber)
 {
-    receiver->busy = false;
-    receiver->raised += raised;
-    if (receiver->count == 0)
+    uint64_t queued = tv_receiver_queued(subscriber);
+
+    subscriber->busy = queued > 0;
+    return queued;
+}
+
+const struct tv_event *tv_receiver_next(struct tv_receiver *subscriber)
+{
+    return take_oldest(subscriber);
+}
+
+void tv_receiver_done(struct tv_bus *bus, struct tv_receiver *subscriber)
+{
+    subscriber->busy = false;
+    if (rewind_if_empty(subscriber))
         bus->unquiet--;
 }
 

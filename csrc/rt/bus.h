@@ -4,6 +4,13 @@
  * One struct serves subscribers and streams; they differ in what a full queue drops, the new event
  * or the oldest. There is no ring between: publishing copies the event, under the supervisor's lock
  * and so in the core's order, into each queue, and never blocks. Nothing reads the bus to decide.
+ *
+ * Locking discipline. The supervisor's lock guards everything, with one exception: a subscriber's
+ * thread that has said under the lock that it is busy takes what was queued by then without it.
+ * Until it says that it is done, `first` is its own, and nobody writes to the places of those
+ * events nor to that of the one in hand, for which the ring has one more than the capacity. A
+ * place is free again when `taken` says so; release and acquire on it order the last look at the
+ * old event before the new one is written.
  */
 #ifndef TV_BUS_H
 #define TV_BUS_H
@@ -11,6 +18,8 @@
 #include "core/event.h"
 #include "core/list.h"
 #include "rt/waiter.h"
+
+#include <stdatomic.h>
 
 struct tv_after;
 
@@ -21,13 +30,15 @@ struct tv_receiver {
     enum tv_receiver_kind kind;
     struct tv_text *name;   /* subscriber */
     uint64_t capacity;
-    uint64_t first, count;  /* the queue: ring[first], … */
-    struct tv_event *ring;
-    uint64_t delivered, dropped, raised;
+    struct tv_event *ring;  /* capacity + 1 places */
+    uint64_t first, next;   /* of the oldest event, and for the next one */
+    uint64_t put;           /* events that were ever queued */
+    _Atomic uint64_t taken; /* of these, by a reader or to make room */
+    uint64_t dropped, raised;
     uint64_t lag;           /* stream: dropped and not yet told */
     bool overflowing;       /* subscriber: its overflow has been reported */
     bool news;              /* subscriber: its overflow is to be reported */
-    bool busy;              /* subscriber: it has an event in hand */
+    bool busy;              /* subscriber: it delivers */
     bool ended;             /* nothing comes any more */
     struct tv_list waiters; /* its readers */
 };
@@ -36,11 +47,17 @@ struct tv_bus {
     struct tv_list receivers;
     uint64_t published;
     uint64_t unnumbered; /* of these, nobody heard: their numbers are taken with the next one's */
-    uint64_t unquiet; /* subscribers with an event queued or in hand */
+    uint64_t unquiet; /* subscribers that are busy or have an event queued */
     bool closed;      /* nothing is published any more */
 };
 
 void tv_bus_init(struct tv_bus *bus);
+
+/* How many events are queued; more may have been taken since. Call with the lock held. */
+static inline uint64_t tv_receiver_queued(const struct tv_receiver *receiver)
+{
+    return receiver->put - atomic_load_explicit(&receiver->taken, memory_order_acquire);
+}
 
 /* NO_MEMORY. Holds `name`. */
 enum tv_err tv_receiver_init(struct tv_receiver *receiver, enum tv_receiver_kind kind,
@@ -74,13 +91,20 @@ static inline void tv_bus_publish(struct tv_bus *bus, struct tv_event *events, u
     }
 }
 
-/*
- * Takes the oldest event out and counts it as delivered; its references go with it. False: empty.
- */
-bool tv_receiver_take(struct tv_bus *bus, struct tv_receiver *receiver, struct tv_event *event);
+/* Takes a stream's oldest event out; its references go with it. False: empty. */
+bool tv_receiver_take(struct tv_receiver *stream, struct tv_event *event);
 
-/* The subscriber has done with the event it took. */
-void tv_receiver_done(struct tv_bus *bus, struct tv_receiver *receiver, bool raised);
+/* A subscriber is busy now: how many events it may take. None: it is not. */
+uint64_t tv_receiver_begin(struct tv_receiver *subscriber);
+
+/*
+ * Of that many, the next one, which is the subscriber's until the one after it is taken; its
+ * references are for the subscriber to release. Call without the lock, on the thread that is busy.
+ */
+const struct tv_event *tv_receiver_next(struct tv_receiver *subscriber);
+
+/* The subscriber is busy no longer. */
+void tv_receiver_done(struct tv_bus *bus, struct tv_receiver *subscriber);
 
 /* Ends every stream and refuses everything from now on. */
 void tv_bus_close(struct tv_bus *bus, struct tv_after *after);

@@ -66,11 +66,6 @@ static void bring(struct tv_supervisor *supervisor, uint64_t count, struct tv_af
     }
 }
 
-static bool is_exclusive(const struct tv_supervisor *supervisor)
-{
-    return supervisor->host && supervisor->host->exclusive;
-}
-
 /*
  * Where many threads can be attached at once, a busy pool helps itself for a while: waking one more
  * for each task that comes in would cost more than the tasks.
@@ -79,7 +74,7 @@ static bool will_help_itself(const struct tv_supervisor *supervisor, tv_ns now)
 {
     const struct tv_pool *pool = &supervisor->pool;
 
-    return !is_exclusive(supervisor) && !supervisor->jobs && pool->busy > 0 &&
+    return !tv_is_exclusive(supervisor) && !supervisor->jobs && pool->busy > 0 &&
            now - pool->took_ns < TV_POOL_LOOK;
 }
 
@@ -152,7 +147,7 @@ static bool sees_blocking(const struct tv_supervisor *supervisor, const struct t
 {
     const struct tv_worker *last = supervisor->pool.last_taker;
 
-    return is_exclusive(supervisor) && last && last != worker &&
+    return tv_is_exclusive(supervisor) && last && last != worker &&
            now - last->took_ns < TV_POOL_FRESH;
 }
 
@@ -164,7 +159,7 @@ static enum pace pace_of(struct tv_supervisor *supervisor, uint64_t takes)
 {
     struct tv_pool *pool = &supervisor->pool;
 
-    if (is_exclusive(supervisor))
+    if (tv_is_exclusive(supervisor))
         return takes == 0 ? PACE_BLOCKED : PACE_GOOD;
     if (takes >= TV_POOL_FEW + pool->burst)
         return PACE_GOOD;
@@ -212,7 +207,7 @@ void tv_pool_arrive(struct tv_worker *worker, tv_ns now, struct tv_after *after)
     pool->arriving--;
     pool->busy++;
     worker->is = TV_WORKER_BUSY;
-    if (!blocking && is_exclusive(supervisor))
+    if (!blocking && tv_is_exclusive(supervisor))
         pool->burst = 1;
     if (blocking && pool->arriving == 0 && ready_count(supervisor, 2) > 1 && may_bring(pool, now))
         bring_burst(supervisor, after);

@@ -128,6 +128,12 @@ struct tv_supervisor {
     struct tv_core core;
 };
 
+/* Can only one thread be attached to the host at a time? */
+static inline bool tv_is_exclusive(const struct tv_supervisor *supervisor)
+{
+    return supervisor->host && supervisor->host->exclusive;
+}
+
 /* ---- the door to the core ------------------------------------------------------------------ */
 
 /*

@@ -112,7 +112,7 @@ static enum tv_err look(struct tv_stream *stream, struct tv_event *event, uint64
         receiver->lag = 0;
         return TV_LAGGED;
     }
-    if (tv_receiver_take(&stream->supervisor->bus, receiver, event))
+    if (tv_receiver_take(receiver, event))
         return TV_OK;
     if (stream->supervisor->core.broken)
         return TV_BROKEN;

@@ -1,11 +1,13 @@
 /*
  * subscribers.c: observers, each with a thread of its own.
  *
- * Locking discipline. The receiver is guarded by the supervisor's lock; the list of subscribers is
- * fixed when tv_serve starts their threads. An event is taken out of the queue only when it is
- * delivered next, so that the queue's capacity is what it says. No wake-up is lost: the thread
- * looks at its queue and enters the receiver's waiters in one hold; publishing wakes a waiter in
- * its own.
+ * Locking discipline. The receiver is guarded by the supervisor's lock as bus.h tells; the list of
+ * subscribers is fixed when tv_serve starts their threads. A thread looks at its queue under the
+ * lock, and delivers without it what was there. An event is taken out of the queue only when it is
+ * delivered next, so that the queue's capacity is what it says. `stop` is set under the lock: a
+ * thread that is not busy then never will be, and one that is delivers at most the event it has
+ * begun with. No wake-up is lost: the thread looks at its queue and enters the receiver's waiters
+ * in one hold; publishing wakes a waiter in its own.
  */
 #include "rt/runtime.h"
 
@@ -20,7 +22,7 @@ struct tv_subscriber_thread {
     struct tv_text *(*on_event)(void *arg, const struct tv_event *event);
     void *arg;
     bool started;
-    bool stop;
+    _Atomic bool stop;
 };
 
 /* ---- names --------------------------------------------------------------------------------- */
@@ -101,6 +103,11 @@ void tv_subscribers_free_all(struct tv_supervisor *supervisor)
 
 /* ---- the thread ---------------------------------------------------------------------------- */
 
+static bool is_stopped(const struct tv_subscriber_thread *subscriber)
+{
+    return atomic_load_explicit(&subscriber->stop, memory_order_relaxed);
+}
+
 /* Sleeps until there is an event. False: it is told to stop. */
 static bool await_event(struct tv_subscriber_thread *subscriber)
 {
@@ -110,8 +117,8 @@ static bool await_event(struct tv_subscriber_thread *subscriber)
 
     for (;;) {
         tv_lock_take(&supervisor->lock);
-        stop = subscriber->stop;
-        if (stop || subscriber->receiver.count > 0)
+        stop = is_stopped(subscriber);
+        if (stop || tv_receiver_queued(&subscriber->receiver) > 0)
             break;
         tv_waiter_init(&waiter, TV_WAITS_OTHER);
         tv_waiter_sleep(&waiter, &subscriber->receiver.waiters, &supervisor->lock, TV_NEVER);
@@ -122,86 +129,89 @@ static bool await_event(struct tv_subscriber_thread *subscriber)
 }
 
 /* A raise on a diagnostic is not reported again, or one bad subscriber would never end. */
-static void report(struct tv_subscriber_thread *subscriber, struct tv_text *reason,
-                   struct tv_after *after)
+static void report(struct tv_subscriber_thread *subscriber, const struct tv_event *on,
+                   struct tv_text *reason)
 {
+    struct tv_supervisor *supervisor = subscriber->member.supervisor;
+    struct tv_after after = TV_AFTER(TV_DETACHED);
     struct tv_event event = {
         .kind = TV_EVENT_SUBSCRIBER_PANICKED,
         .task = subscriber->receiver.name,
         .reason = {.kind = TV_REASON_TEXT, .error.text = reason},
     };
 
-    tv_bus_publish(&subscriber->member.supervisor->bus, &event, 1, after);
-}
-
-/* The next event, or false. Call with the lock held. */
-static bool take(struct tv_subscriber_thread *subscriber, struct tv_event *event)
-{
-    struct tv_bus *bus = &subscriber->member.supervisor->bus;
-
-    return !subscriber->stop && tv_receiver_take(bus, &subscriber->receiver, event);
-}
-
-/*
- * Delivers the event in hand and takes the next one, in one hold. False: there is none, or the turn
- * is over.
- */
-static bool deliver(struct tv_subscriber_thread *subscriber, struct tv_event *event, tv_ns until)
-{
-    struct tv_supervisor *supervisor = subscriber->member.supervisor;
-    struct tv_after after = TV_AFTER(TV_DETACHED);
-    const struct tv_event delivered = *event;
-    struct tv_text *reason;
-    bool more;
-
-    tv_self = (struct tv_self){TV_ROLE_SUBSCRIBER, supervisor, NULL};
-    reason = subscriber->on_event(subscriber->arg, event);
-    tv_self = (struct tv_self){TV_ROLE_NONE, NULL, NULL};
-    more = until == TV_NEVER || tv_now() < until;
     tv_lock_take(&supervisor->lock);
-    if (reason && !tv_event_is_diagnostic(&delivered))
-        report(subscriber, reason, &after);
-    tv_receiver_done(&supervisor->bus, &subscriber->receiver, reason != NULL);
-    if (supervisor->bus.unquiet == 0 && supervisor->seen == TV_SHUTDOWN_DRAINING)
-        tv_timer_by(supervisor, 0, &after);
-    more = more && take(subscriber, event);
+    subscriber->receiver.raised++;
+    if (!tv_event_is_diagnostic(on))
+        tv_bus_publish(&supervisor->bus, &event, 1, &after);
     tv_rt_drop(supervisor, &after);
     tv_text_rele(reason);
-    tv_event_release(&delivered);
-    return more;
+}
+
+static void deliver(struct tv_subscriber_thread *subscriber)
+{
+    const struct tv_event *event = tv_receiver_next(&subscriber->receiver);
+    struct tv_text *reason;
+
+    tv_self = (struct tv_self){TV_ROLE_SUBSCRIBER, subscriber->member.supervisor, NULL};
+    reason = subscriber->on_event(subscriber->arg, event);
+    tv_self = (struct tv_self){TV_ROLE_NONE, NULL, NULL};
+    if (reason)
+        report(subscriber, event, reason);
+    tv_event_release(event);
+}
+
+/* One hold: what was begun is done; `more`: it goes on with what is there now. */
+static uint64_t look(struct tv_subscriber_thread *subscriber, bool more)
+{
+    struct tv_supervisor *supervisor = subscriber->member.supervisor;
+    struct tv_receiver *receiver = &subscriber->receiver;
+    struct tv_after after = TV_AFTER(TV_DETACHED);
+    uint64_t queued = 0;
+
+    tv_lock_take(&supervisor->lock);
+    if (receiver->busy)
+        tv_receiver_done(&supervisor->bus, receiver);
+    if (supervisor->bus.unquiet == 0 && supervisor->seen == TV_SHUTDOWN_DRAINING)
+        tv_timer_by(supervisor, 0, &after);
+    if (more && !is_stopped(subscriber))
+        queued = tv_receiver_begin(receiver);
+    tv_rt_drop(supervisor, &after);
+    return queued;
 }
 
 /*
- * Attached: delivers until the queue is empty (false) or its turn is over (true). A turn ends only
- * where others cannot be attached meanwhile.
+ * Attached: delivers until the queue is empty or its turn is over. A turn ends only where others
+ * cannot be attached meanwhile.
  */
-static bool take_turn(struct tv_subscriber_thread *subscriber, tv_ns asked)
+static void take_turn(struct tv_subscriber_thread *subscriber, tv_ns asked)
 {
-    struct tv_supervisor *supervisor = subscriber->member.supervisor;
-    bool exclusive = supervisor->host && supervisor->host->exclusive;
+    bool exclusive = tv_is_exclusive(subscriber->member.supervisor), over = false;
     tv_ns until = exclusive ? tv_turn_until(asked, tv_now()) : TV_NEVER;
-    struct tv_event event;
-    bool got;
+    uint64_t queued = look(subscriber, true);
 
-    tv_lock_take(&supervisor->lock);
-    got = take(subscriber, &event);
-    tv_lock_drop(&supervisor->lock);
-    while (got)
-        got = deliver(subscriber, &event, until);
-    return exclusive && tv_now() >= until;
+    while (queued > 0) {
+        for (; queued > 0 && !over && !is_stopped(subscriber); queued--) {
+            deliver(subscriber);
+            over = exclusive && tv_now() >= until;
+        }
+        queued = look(subscriber, !over);
+    }
 }
 
+/*
+ * It rests after each turn. Where only one thread can be attached, others get their turns; and who
+ * publishes much wakes it once for many events instead of once for each.
+ */
 static bool work(struct tv_subscriber_thread *subscriber)
 {
     tv_ns asked = tv_now();
-    bool more;
 
     if (!tv_member_attach(&subscriber->member))
         return false;
-    more = take_turn(subscriber, asked);
+    take_turn(subscriber, asked);
     tv_member_detach(&subscriber->member);
-    if (more)
-        tv_thread_rest(TV_TURN_REST);
+    tv_thread_rest(TV_TURN_REST);
     return true;
 }
 
@@ -246,7 +256,7 @@ void tv_subscribers_give_up(struct tv_supervisor *supervisor)
         if (s->started)
             continue;
         tv_bus_remove(&supervisor->bus, &s->receiver);
-        if (s->receiver.count > 0)
+        if (tv_receiver_queued(&s->receiver) > 0)
             supervisor->bus.unquiet--;
     }
     tv_lock_drop(&supervisor->lock);
@@ -255,7 +265,7 @@ void tv_subscribers_give_up(struct tv_supervisor *supervisor)
 void tv_subscribers_stop(struct tv_supervisor *supervisor, struct tv_after *after)
 {
     for (struct tv_subscriber_thread *s = supervisor->subscribers; s; s = s->next) {
-        s->stop = true;
+        atomic_store_explicit(&s->stop, true, memory_order_relaxed);
         if (s->receiver.busy)
             tv_member_write_off(&s->member);
         tv_waiters_wake(&s->receiver.waiters, TV_WAITS_OTHER, false, &after->wake);
@@ -280,8 +290,8 @@ enum tv_err tv_subscribers(struct tv_supervisor *supervisor, struct tv_subscribe
     for (struct tv_subscriber_thread *s = supervisor->subscribers; s; s = s->next)
         made[n++] = (struct tv_subscriber_info){
             .name = tv_text_hold(s->receiver.name),
-            .queued = s->receiver.count,
-            .delivered = s->receiver.delivered,
+            .queued = tv_receiver_queued(&s->receiver),
+            .delivered = s->receiver.put - tv_receiver_queued(&s->receiver),
             .dropped = s->receiver.dropped,
             .raised = s->receiver.raised,
         };

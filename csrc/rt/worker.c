@@ -61,9 +61,7 @@ static void call(struct tv_worker *worker, struct tv_task *task, struct tv_resul
 
 static bool is_over(const struct turn *turn)
 {
-    const struct tv_supervisor *supervisor = turn->worker->member.supervisor;
-
-    return supervisor->host && supervisor->host->exclusive && turn->now >= turn->until;
+    return tv_is_exclusive(turn->worker->member.supervisor) && turn->now >= turn->until;
 }
 
 /* Hands the result in, and takes what is next in the same step. Lock held before and after. */
