@@ -142,6 +142,8 @@ void tv_clock_release(struct tv_clock *clock)
 
 void tv_clock_enter(struct tv_clock *clock, struct tv_list *link)
 {
+    if (!clock)
+        return;
     tv_lock_take(&clock->lock);
     tv_list_append(&clock->supervisors, link);
     clock->supervisor_count++;
@@ -150,6 +152,8 @@ void tv_clock_enter(struct tv_clock *clock, struct tv_list *link)
 
 void tv_clock_leave(struct tv_clock *clock, struct tv_list *link)
 {
+    if (!clock)
+        return;
     tv_lock_take(&clock->lock);
     tv_list_remove(link);
     clock->supervisor_count--;

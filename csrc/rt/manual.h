@@ -25,7 +25,7 @@ tv_ns tv_clock_patience(const struct tv_clock *clock);
 
 /*
  * A supervisor that is about to run, and one that has closed. `link` is the supervisor's, which
- * lives as long as it is in the list.
+ * lives as long as it is in the list. Without a clock, NULL, nothing is to be done.
  */
 void tv_clock_enter(struct tv_clock *clock, struct tv_list *link);
 void tv_clock_leave(struct tv_clock *clock, struct tv_list *link);

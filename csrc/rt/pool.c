@@ -148,7 +148,7 @@ static bool sees_blocking(const struct tv_supervisor *supervisor, const struct t
     const struct tv_worker *last = supervisor->pool.last_taker;
 
     return tv_is_exclusive(supervisor) && last && last != worker &&
-           now - last->took_ns < TV_POOL_FRESH;
+           now - supervisor->pool.took_ns < TV_POOL_FRESH;
 }
 
 /* What a look has found of the attempts since the last one. */

@@ -47,7 +47,6 @@ struct tv_worker {
     struct tv_worker *next_woken; /* in one hold's list */
     enum tv_worker_state is;
     struct tv_self *self;         /* of its thread: what is thread-local costs a call each time */
-    tv_ns took_ns;                /* when it took its attempt */
     long number;                  /* the system's, of its thread */
     struct tv_task *task;         /* whose body it is in */
     struct tv_sem sem;

@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "rt/thread.h"
 
-
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

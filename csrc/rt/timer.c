@@ -204,8 +204,7 @@ static void *timer_main(void *arg)
     supervisor->timer_departed = NULL;
     tv_depart(departed);
     complete(supervisor);
-    if (supervisor->clock)
-        tv_clock_leave(supervisor->clock, &supervisor->on_clock);
+    tv_clock_leave(supervisor->clock, &supervisor->on_clock);
     tv_process_leave(&supervisor->running);
     tv_supervisor_rele(supervisor);
     return NULL;
@@ -221,13 +220,11 @@ enum tv_err tv_timer_start(struct tv_supervisor *supervisor)
         return TV_NO_MEMORY;
     tv_supervisor_hold(supervisor);
     tv_process_enter(supervisor, &supervisor->running);
-    if (supervisor->clock)
-        tv_clock_enter(supervisor->clock, &supervisor->on_clock);
+    tv_clock_enter(supervisor->clock, &supervisor->on_clock);
     err = tv_thread_start(&thread, 0, timer_main, supervisor);
     if (err == TV_OK)
         return TV_OK;
-    if (supervisor->clock)
-        tv_clock_leave(supervisor->clock, &supervisor->on_clock);
+    tv_clock_leave(supervisor->clock, &supervisor->on_clock);
     tv_process_leave(&supervisor->running);
     free(supervisor->timer_departed);
     supervisor->timer_departed = NULL;

@@ -33,7 +33,7 @@ static void accept(struct turn *turn, struct tv_actor *actor)
     turn->task = worker->task = task;
     turn->old = tv_task_renew_token(task);
     task->worker = worker;
-    worker->took_ns = pool->took_ns = turn->now;
+    pool->took_ns = turn->now;
     pool->last_taker = worker;
     pool->takes++;
     tv_jobs_pass_on(supervisor, &turn->after);
