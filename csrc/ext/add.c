@@ -4,7 +4,7 @@
  * The runtime's reference to a handle is taken before the task is offered, since the task may be
  * over before the call returns; a refusal takes it back.
  */
-#include "ext/objects.h"
+#include "ext/aio.h"
 
 struct tv_py_spec *tv_py_spec_of(struct tv_py_state *state, PyObject *object)
 {

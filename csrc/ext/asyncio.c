@@ -80,6 +80,29 @@ PyObject *tv_py_running_loop(struct tv_py_state *state)
     return loop == Py_None ? NULL : loop;
 }
 
+/* Of asyncio's own tasks the method is had without a look at the object. */
+static PyObject *call_on(struct tv_py_state *state, PyObject *future, PyObject *method,
+                         PyObject *name)
+{
+    return Py_IS_TYPE(future, (PyTypeObject *)state->AsyncioTask)
+               ? PyObject_CallOneArg(method, future)
+               : PyObject_CallMethodNoArgs(future, name);
+}
+
+int tv_py_asyncio_done(struct tv_py_state *state, PyObject *future)
+{
+    PyObject *answer = call_on(state, future, state->task_done, state->call_done);
+    int done = answer ? PyObject_IsTrue(answer) : -1;
+
+    Py_XDECREF(answer);
+    return done;
+}
+
+PyObject *tv_py_asyncio_result(struct tv_py_state *state, PyObject *future)
+{
+    return call_on(state, future, state->task_result, state->call_result);
+}
+
 PyObject *tv_py_need_running_loop(struct tv_py_state *state)
 {
     PyObject *running;

@@ -182,17 +182,6 @@ static PyObject *begin(struct tv_py_attempt *self, PyObject *context)
     return task;
 }
 
-static int is_done(struct tv_py_state *state, PyObject *task)
-{
-    PyObject *answer = Py_IS_TYPE(task, (PyTypeObject *)state->AsyncioTask)
-                           ? PyObject_CallOneArg(state->task_done, task)
-                           : PyObject_CallMethodNoArgs(task, state->call_done);
-    int done = answer ? PyObject_IsTrue(answer) : -1;
-
-    Py_XDECREF(answer);
-    return done;
-}
-
 static int call_when_done(struct tv_py_attempt *self, PyObject *task, PyObject *context)
 {
     struct tv_py_state *state = self->call.state;
@@ -207,7 +196,7 @@ static int call_when_done(struct tv_py_attempt *self, PyObject *task, PyObject *
 /* Takes `task`. */
 static void follow(struct tv_py_attempt *self, PyObject *task, PyObject *context)
 {
-    int done = is_done(self->call.state, task);
+    int done = tv_py_asyncio_done(self->call.state, task);
 
     if (done > 0) {
         tv_py_attempt_finish_done(self, task);

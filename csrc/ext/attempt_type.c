@@ -126,10 +126,7 @@ void tv_py_attempt_finish_raised(struct tv_py_attempt *self)
 /* The asyncio task is done: what came of it. */
 void tv_py_attempt_finish_done(struct tv_py_attempt *self, PyObject *task)
 {
-    struct tv_py_state *state = self->call.state;
-    PyObject *value = Py_IS_TYPE(task, (PyTypeObject *)state->AsyncioTask)
-                          ? PyObject_CallOneArg(state->task_result, task)
-                          : PyObject_CallMethodNoArgs(task, state->call_result);
+    PyObject *value = tv_py_asyncio_result(self->call.state, task);
 
     if (value)
         tv_py_attempt_finish(self, value, NULL);
@@ -176,13 +173,11 @@ void tv_py_attempt_put_away(PyObject *task)
 }
 
 /* It has ended in the last round of its loop, and its callback was to come in the next. */
-static bool has_ended(PyObject *task)
+static bool has_ended(struct tv_py_state *state, PyObject *task)
 {
-    PyObject *answer = PyObject_CallMethod(task, "done", NULL);
-    bool ended = answer && PyObject_IsTrue(answer) > 0;
+    bool ended = tv_py_asyncio_done(state, task) > 0;
 
     PyErr_Clear();
-    Py_XDECREF(answer);
     return ended;
 }
 
@@ -206,7 +201,7 @@ void tv_py_attempt_lose(struct tv_py_attempt *self)
 
     self->task = NULL;
     delist(self);
-    if (has_ended(task))
+    if (has_ended(self->call.state, task))
         tv_py_attempt_finish_done(self, task);
     else
         lose_running(self, task);

@@ -7,7 +7,7 @@
  * runtime closes its door for good. The first is a private function of threading; an interpreter
  * without it has the second alone.
  */
-#include "ext/objects.h"
+#include "ext/aio.h"
 
 static enum tv_err wait_exit(void *arg, tv_ns deadline)
 {

@@ -7,7 +7,7 @@
  * signals are looked at after the watch for them has begun, so none falls between the look and the
  * sleep. The deadline is absolute, so signals do not make it later.
  */
-#include "ext/objects.h"
+#include "ext/aio.h"
 
 /* TIMEOUT: it did not come at once. */
 static enum tv_err wait_briefly(tv_py_wait_function *wait, void *arg, tv_ns deadline)

@@ -5,7 +5,7 @@
  * taking the GIL with it. The interpreter's end is the runtime's business: past tv_exit_end it
  * attaches no more, and what would have been given back stays.
  */
-#include "ext/objects.h"
+#include "ext/aio.h"
 
 #include <string.h>
 
@@ -105,11 +105,9 @@ static void thread_end(void *arg, void *state)
 
 static bool ended_badly(const struct tv_task *task)
 {
-    struct tv_outcome outcome;
+    enum tv_outcome_kind kind = tv_task_outcome_kind(task);
 
-    tv_task_outcome(task, &outcome);
-    return outcome.kind == TV_OUTCOME_FAILED || outcome.kind == TV_OUTCOME_FATAL ||
-           outcome.kind == TV_OUTCOME_ABANDONED;
+    return kind == TV_OUTCOME_FAILED || kind == TV_OUTCOME_FATAL || kind == TV_OUTCOME_ABANDONED;
 }
 
 /* Without subscribers it is the log that does. */

@@ -8,7 +8,7 @@
 #ifndef TV_EXT_LOOPS_H
 #define TV_EXT_LOOPS_H
 
-#include "ext/objects.h"
+#include "ext/aio.h"
 
 /* ---- loop_type.c, errands.c, attempt_type.c ------------------------------------------------ */
 
@@ -34,6 +34,10 @@ struct tv_py_loop {
 
 /* asyncio is loaded when the first loop is needed, not with us. */
 int tv_py_asyncio_load(struct tv_py_state *state);
+
+/* done() and result() of an asyncio task or future. -1, NULL: an exception. */
+int tv_py_asyncio_done(struct tv_py_state *state, PyObject *future);
+PyObject *tv_py_asyncio_result(struct tv_py_state *state, PyObject *future);
 
 /* The running loop of this thread, borrowed; NULL: there is none, or an exception is set. */
 PyObject *tv_py_running_loop(struct tv_py_state *state);

@@ -5,7 +5,7 @@
  * decided about: a submission that waits for room may own its slot, run and be over before its
  * submitter is attached again. A submission that is not taken gives both back.
  */
-#include "ext/objects.h"
+#include "ext/aio.h"
 
 /* ---- reading ------------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /*
  * supervisor_type.c: Supervisor, which runs or serves once.
  */
-#include "ext/objects.h"
+#include "ext/aio.h"
 
 static const struct tv_py_params new_params = {
     "Supervisor", 0, 1, TV_PY_SUPERVISOR_PARTS, {TV_PY_SUPERVISOR_PARAMS}};

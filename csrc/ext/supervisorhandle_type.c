@@ -1,7 +1,7 @@
 /*
  * supervisorhandle_type.c: SupervisorHandle, every call of a supervisor that runs.
  */
-#include "ext/objects.h"
+#include "ext/aio.h"
 
 /* ---- adding -------------------------------------------------------------------------------- */
 

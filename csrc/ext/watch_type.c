@@ -140,11 +140,9 @@ static PyObject *settle(struct tv_py_watch *self)
 
 static bool is_pending(struct tv_py_state *state, PyObject *future)
 {
-    PyObject *done = PyObject_CallMethodNoArgs(future, state->call_done);
-    bool pending = done && !PyObject_IsTrue(done);
+    bool pending = tv_py_asyncio_done(state, future) == 0;
 
     PyErr_Clear();
-    Py_XDECREF(done);
     return pending;
 }
 
