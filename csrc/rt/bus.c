@@ -78,10 +78,15 @@ void tv_bus_remove(struct tv_bus *bus, struct tv_receiver *receiver)
     tv_list_remove(&receiver->link);
 }
 
+static void hold(const struct tv_event *event, uint32_t copies)
+{
+    tv_text_hold_for(event->task, copies);
+    tv_text_hold_for(tv_reason_text(&event->reason), copies);
+}
+
 void tv_event_hold(const struct tv_event *event)
 {
-    tv_text_hold(event->task);
-    tv_text_hold(tv_reason_text(&event->reason));
+    hold(event, 1);
 }
 
 void tv_event_release(const struct tv_event *event)
@@ -162,12 +167,6 @@ static bool offer(struct tv_bus *bus, struct tv_receiver *receiver, const struct
     ++*copies;
     wake_one(receiver, after);
     return false;
-}
-
-static void hold(const struct tv_event *event, uint32_t copies)
-{
-    tv_text_hold_for(event->task, copies);
-    tv_text_hold_for(tv_reason_text(&event->reason), copies);
 }
 
 static void report_overflow(struct tv_bus *bus, struct tv_receiver *full, tv_ns at,

@@ -300,6 +300,24 @@ static void a_queue_that_wraps_around_keeps_its_order(void)
     tear_down();
 }
 
+static void an_event_that_is_held_keeps_its_texts(void)
+{
+    struct tv_text *reason = text("why");
+    struct tv_event event = {
+        .reason = {.kind = TV_REASON_TEXT, .error.text = reason},
+    };
+
+    set_up();
+    event.task = task_name;
+    tv_event_hold(&event);
+    CHECK_EQ(task_name->refs, 2);
+    CHECK_EQ(reason->refs, 2);
+    tv_event_release(&event);
+    CHECK_EQ(reason->refs, 1);
+    tv_text_rele(reason);
+    tear_down();
+}
+
 static void a_subscriber_is_unquiet_while_it_is_busy_or_has_an_event_queued(void)
 {
     struct subscriber a, b;
@@ -400,6 +418,7 @@ int main(int argc, char **argv)
         TEST(a_dropped_diagnostic_is_no_news),
         TEST(two_that_overflow_at_once_are_reported_after_the_event),
         TEST(a_queue_that_wraps_around_keeps_its_order),
+        TEST(an_event_that_is_held_keeps_its_texts),
         TEST(a_subscriber_is_unquiet_while_it_is_busy_or_has_an_event_queued),
         TEST(what_a_busy_subscriber_has_in_hand_is_not_overwritten_by_a_queue_filled_again),
         TEST(a_full_stream_drops_its_oldest),
