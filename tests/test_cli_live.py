@@ -78,7 +78,7 @@ def test_what_tasks_print_stands_above_the_table_whole(tmp_path, rich):
         """
         def talks(ctx):
             for n in range(40):
-                print("line", n, end="")
+                print(f"line {n}", end="")  # in one piece: the table may come up between two
                 ctx.sleep(0.01)
                 print(" whole", file=sys.stderr if n % 2 else sys.stdout)
         tasks = tv.TaskSpec.once(talks)
