@@ -36,6 +36,7 @@ def page(name: str) -> str:
         ("TV_TURN", "threads.md", "at least {duration}, or as long as it had to wait for the GIL"),
         ("TV_TURN_MAX", "threads.md", "wait for the GIL, at most {duration}."),
         ("TV_TURN_REST", "threads.md", "detaches and rests for {duration}"),
+        ("MANY", "threads.md", "it has delivered {number} events or more in a turn"),
         ("TV_POOL_IDLE", "threads.md", "An idle worker leaves after {duration}."),
         ("TV_POOL_FRESH", "threads.md", "the attempt taken last, less than {duration} ago"),
         ("TV_POOL_LOOK", "threads.md", "{duration} after a worker went into somebody's code"),

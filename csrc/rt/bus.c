@@ -39,9 +39,9 @@ static void append(struct tv_receiver *receiver, const struct tv_event *event)
     receiver->put++;
 }
 
-static struct tv_event *take_oldest(struct tv_receiver *receiver)
+const struct tv_event *tv_receiver_next(struct tv_receiver *receiver)
 {
-    struct tv_event *oldest = &receiver->ring[receiver->first];
+    const struct tv_event *oldest = &receiver->ring[receiver->first];
     uint64_t taken = atomic_load_explicit(&receiver->taken, memory_order_relaxed);
 
     receiver->first = after_place(receiver, receiver->first);
@@ -61,7 +61,7 @@ static bool rewind_if_empty(struct tv_receiver *receiver)
 void tv_receiver_fini(struct tv_receiver *receiver)
 {
     while (tv_receiver_queued(receiver) > 0)
-        tv_event_release(take_oldest(receiver));
+        tv_event_release(tv_receiver_next(receiver));
     tv_text_rele(receiver->name);
     free(receiver->ring);
 }
@@ -80,6 +80,8 @@ void tv_bus_remove(struct tv_bus *bus, struct tv_receiver *receiver)
 
 static void hold(const struct tv_event *event, uint32_t copies)
 {
+    if (copies == 0)
+        return;
     tv_text_hold_for(event->task, copies);
     tv_text_hold_for(tv_reason_text(&event->reason), copies);
 }
@@ -113,7 +115,7 @@ static uint64_t take_number(struct tv_bus *bus)
 
 static void drop_oldest(struct tv_receiver *stream, struct tv_after *after)
 {
-    struct tv_event *oldest = take_oldest(stream);
+    const struct tv_event *oldest = tv_receiver_next(stream);
 
     tv_text_retire(oldest->task, &after->dead);
     tv_text_retire(tv_reason_text(&oldest->reason), &after->dead);
@@ -179,7 +181,6 @@ static void report_overflow(struct tv_bus *bus, struct tv_receiver *full, tv_ns 
         .task = full->name,
         .reason = {.kind = TV_REASON_SUBSCRIBER_FULL, .error.text = full->name},
     };
-
     uint32_t copies = 0;
 
     bus->published++;
@@ -234,7 +235,7 @@ bool tv_receiver_take(struct tv_receiver *stream, struct tv_event *event)
 {
     if (tv_receiver_queued(stream) == 0)
         return false;
-    *event = *take_oldest(stream);
+    *event = *tv_receiver_next(stream);
     rewind_if_empty(stream);
     return true;
 }
@@ -245,11 +246,6 @@ uint64_t tv_receiver_begin(struct tv_receiver *subscriber)
 
     subscriber->busy = queued > 0;
     return queued;
-}
-
-const struct tv_event *tv_receiver_next(struct tv_receiver *subscriber)
-{
-    return take_oldest(subscriber);
 }
 
 void tv_receiver_done(struct tv_bus *bus, struct tv_receiver *subscriber)

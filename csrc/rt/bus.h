@@ -8,9 +8,9 @@
  * Locking discipline. The supervisor's lock guards everything, with one exception: a subscriber's
  * thread that has said under the lock that it is busy takes what was queued by then without it.
  * Until it says that it is done, `first` is its own, and nobody writes to the places of those
- * events nor to that of the one in hand, for which the ring has one more than the capacity. A
- * place is free again when `taken` says so; release and acquire on it order the last look at the
- * old event before the new one is written.
+ * events nor to that of the one in hand, for which the ring has one more than the capacity. When
+ * an event is taken, the place of the one before it is free; release and acquire on `taken` order
+ * the last look at the old event before the new one is written.
  */
 #ifndef TV_BUS_H
 #define TV_BUS_H
@@ -53,7 +53,7 @@ struct tv_bus {
 
 void tv_bus_init(struct tv_bus *bus);
 
-/* How many events are queued; more may have been taken since. Call with the lock held. */
+/* How many events are queued; more may have been taken since. */
 static inline uint64_t tv_receiver_queued(const struct tv_receiver *receiver)
 {
     return receiver->put - atomic_load_explicit(&receiver->taken, memory_order_acquire);
@@ -91,17 +91,17 @@ static inline void tv_bus_publish(struct tv_bus *bus, struct tv_event *events, u
     }
 }
 
-/* Takes a stream's oldest event out; its references go with it. False: empty. */
-bool tv_receiver_take(struct tv_receiver *stream, struct tv_event *event);
-
 /* A subscriber is busy now: how many events it may take. None: it is not. */
 uint64_t tv_receiver_begin(struct tv_receiver *subscriber);
 
 /*
- * Of that many, the next one, which is the subscriber's until the one after it is taken; its
- * references are for the subscriber to release. Call without the lock, on the thread that is busy.
+ * Takes the oldest event out: a busy subscriber, of that many, without the lock; it is the
+ * subscriber's until the one after it is taken. Its references are the taker's to release.
  */
-const struct tv_event *tv_receiver_next(struct tv_receiver *subscriber);
+const struct tv_event *tv_receiver_next(struct tv_receiver *receiver);
+
+/* Takes a stream's oldest event out; its references go with it. False: empty. */
+bool tv_receiver_take(struct tv_receiver *stream, struct tv_event *event);
 
 /* The subscriber is busy no longer. */
 void tv_receiver_done(struct tv_bus *bus, struct tv_receiver *subscriber);

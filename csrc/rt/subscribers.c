@@ -4,16 +4,22 @@
  * Locking discipline. The receiver is guarded by the supervisor's lock as bus.h tells; the list of
  * subscribers is fixed when tv_serve starts their threads. A thread looks at its queue under the
  * lock, and delivers without it what was there. An event is taken out of the queue only when it is
- * delivered next, so that the queue's capacity is what it says. `stop` is set under the lock: a
- * thread that is not busy then never will be, and one that is delivers at most the event it has
- * begun with. No wake-up is lost: the thread looks at its queue and enters the receiver's waiters
- * in one hold; publishing wakes a waiter in its own.
+ * delivered next, so that the queue's capacity is what it says. `hand` says whether the thread is
+ * at an event: it takes the hand before it takes one out, and who stops it takes the hand for
+ * good. So a thread that is stopped at an event is known to be, and begins with no other. No
+ * wake-up is lost: the thread looks at its queue and enters the receiver's waiters in one hold;
+ * publishing and stopping wake a waiter in theirs.
  */
 #include "rt/runtime.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* More events than these in one turn, and somebody publishes much. */
+#define MANY 8u
+
+enum hand { HAND_FREE, HAND_AT_EVENT, HAND_STOPPED };
 
 struct tv_subscriber_thread {
     struct tv_member member;
@@ -22,7 +28,7 @@ struct tv_subscriber_thread {
     struct tv_text *(*on_event)(void *arg, const struct tv_event *event);
     void *arg;
     bool started;
-    _Atomic bool stop;
+    _Atomic uint8_t hand; /* enum hand */
 };
 
 /* ---- names --------------------------------------------------------------------------------- */
@@ -105,7 +111,13 @@ void tv_subscribers_free_all(struct tv_supervisor *supervisor)
 
 static bool is_stopped(const struct tv_subscriber_thread *subscriber)
 {
-    return atomic_load_explicit(&subscriber->stop, memory_order_relaxed);
+    return atomic_load_explicit(&subscriber->hand, memory_order_relaxed) == HAND_STOPPED;
+}
+
+/* False: it is stopped. */
+static bool move_hand(struct tv_subscriber_thread *subscriber, uint8_t from, uint8_t to)
+{
+    return atomic_compare_exchange_strong(&subscriber->hand, &from, to);
 }
 
 /* Sleeps until there is an event. False: it is told to stop. */
@@ -148,17 +160,31 @@ static void report(struct tv_subscriber_thread *subscriber, const struct tv_even
     tv_text_rele(reason);
 }
 
-static void deliver(struct tv_subscriber_thread *subscriber)
+/* Delivers the next event. False: it is to stop. */
+static bool deliver(struct tv_subscriber_thread *subscriber)
 {
-    const struct tv_event *event = tv_receiver_next(&subscriber->receiver);
+    const struct tv_event *event;
     struct tv_text *reason;
 
+    if (!move_hand(subscriber, HAND_FREE, HAND_AT_EVENT))
+        return false;
+    event = tv_receiver_next(&subscriber->receiver);
     tv_self = (struct tv_self){TV_ROLE_SUBSCRIBER, subscriber->member.supervisor, NULL};
     reason = subscriber->on_event(subscriber->arg, event);
     tv_self = (struct tv_self){TV_ROLE_NONE, NULL, NULL};
     if (reason)
         report(subscriber, event, reason);
     tv_event_release(event);
+    return move_hand(subscriber, HAND_AT_EVENT, HAND_FREE);
+}
+
+/* Delivers so many events. False: the turn is over, or it is to stop. */
+static bool deliver_all(struct tv_subscriber_thread *subscriber, uint64_t queued, tv_ns until)
+{
+    for (; queued > 0; queued--)
+        if (!deliver(subscriber) || (until != TV_NEVER && tv_now() >= until))
+            return false;
+    return true;
 }
 
 /* One hold: what was begun is done; `more`: it goes on with what is there now. */
@@ -182,36 +208,36 @@ static uint64_t look(struct tv_subscriber_thread *subscriber, bool more)
 
 /*
  * Attached: delivers until the queue is empty or its turn is over. A turn ends only where others
- * cannot be attached meanwhile.
+ * cannot be attached meanwhile. True: the turn is over, or there was much.
  */
-static void take_turn(struct tv_subscriber_thread *subscriber, tv_ns asked)
+static bool take_turn(struct tv_subscriber_thread *subscriber, tv_ns asked)
 {
-    bool exclusive = tv_is_exclusive(subscriber->member.supervisor), over = false;
+    bool exclusive = tv_is_exclusive(subscriber->member.supervisor), more = true;
     tv_ns until = exclusive ? tv_turn_until(asked, tv_now()) : TV_NEVER;
-    uint64_t queued = look(subscriber, true);
+    uint64_t queued, delivered = 0;
 
-    while (queued > 0) {
-        for (; queued > 0 && !over && !is_stopped(subscriber); queued--) {
-            deliver(subscriber);
-            over = exclusive && tv_now() >= until;
-        }
-        queued = look(subscriber, !over);
+    while ((queued = look(subscriber, more)) > 0) {
+        more = deliver_all(subscriber, queued, until);
+        delivered += queued;
     }
+    return !more || delivered >= MANY;
 }
 
 /*
- * It rests after each turn. Where only one thread can be attached, others get their turns; and who
- * publishes much wakes it once for many events instead of once for each.
+ * It rests after a turn that is over, so that others get theirs, and after much: who publishes much
+ * wakes it once for many events then, instead of once for each.
  */
 static bool work(struct tv_subscriber_thread *subscriber)
 {
     tv_ns asked = tv_now();
+    bool rest;
 
     if (!tv_member_attach(&subscriber->member))
         return false;
-    take_turn(subscriber, asked);
+    rest = take_turn(subscriber, asked);
     tv_member_detach(&subscriber->member);
-    tv_thread_rest(TV_TURN_REST);
+    if (rest && !is_stopped(subscriber))
+        tv_thread_rest(TV_TURN_REST);
     return true;
 }
 
@@ -265,8 +291,7 @@ void tv_subscribers_give_up(struct tv_supervisor *supervisor)
 void tv_subscribers_stop(struct tv_supervisor *supervisor, struct tv_after *after)
 {
     for (struct tv_subscriber_thread *s = supervisor->subscribers; s; s = s->next) {
-        atomic_store_explicit(&s->stop, true, memory_order_relaxed);
-        if (s->receiver.busy)
+        if (atomic_exchange(&s->hand, HAND_STOPPED) == HAND_AT_EVENT)
             tv_member_write_off(&s->member);
         tv_waiters_wake(&s->receiver.waiters, TV_WAITS_OTHER, false, &after->wake);
     }
@@ -287,14 +312,18 @@ enum tv_err tv_subscribers(struct tv_supervisor *supervisor, struct tv_subscribe
     if (!made)
         return TV_NO_MEMORY;
     tv_lock_take(&supervisor->lock);
-    for (struct tv_subscriber_thread *s = supervisor->subscribers; s; s = s->next)
+    for (struct tv_subscriber_thread *s = supervisor->subscribers; s; s = s->next) {
+        const struct tv_receiver *receiver = &s->receiver;
+        uint64_t queued = tv_receiver_queued(receiver);
+
         made[n++] = (struct tv_subscriber_info){
-            .name = tv_text_hold(s->receiver.name),
-            .queued = tv_receiver_queued(&s->receiver),
-            .delivered = s->receiver.put - tv_receiver_queued(&s->receiver),
-            .dropped = s->receiver.dropped,
-            .raised = s->receiver.raised,
+            .name = tv_text_hold(receiver->name),
+            .queued = queued,
+            .delivered = receiver->put - queued,
+            .dropped = receiver->dropped,
+            .raised = receiver->raised,
         };
+    }
     tv_lock_drop(&supervisor->lock);
     *infos = made;
     *count = n;

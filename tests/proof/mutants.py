@@ -34,6 +34,7 @@ SANITIZE = "SANITIZE=-fsanitize=address,undefined -fno-sanitize-recover=all"
 ENVIRONMENT = {"ASAN_OPTIONS": "hard_rss_limit_mb=1500", "LC_ALL": "C"}
 SANITIZED = "mutant-san"  # whose shadow memory is no memory taken: ASan has a limit of its own
 MEMORY = 2 << 30  # bytes that a mutant may take
+LONGEST = 60.0  # seconds, for one program
 
 
 @dataclass
@@ -109,12 +110,17 @@ class Bench:
         self.core = [f"build/mutant/tests/core/{path.stem}" for path in programs]
         self.runtime = [f"build/mutant/tests/rt/{path.stem}" for path in runtime]
         self.sim = "build/mutant/sim"
+        self.took: dict[str, float] = {}
         self.checked()
 
     def checked(self) -> None:
         """The original is built and passes, or nothing that follows means anything."""
         if not self.make([*self.core, *self.runtime, self.sim]):
             sys.exit("mutants: the original does not compile")
+        for program in [*self.core, *self.runtime]:
+            begin = time.monotonic()
+            run([program], self.tree, LONGEST)
+            self.took[Path(program).stem] = time.monotonic() - begin
         failing = self.catchers([*self.core, *self.runtime]) + self.simulate(500)
         failing += self.sanitize() + self.relate() + self.walk() + self.compare()
         if failing:
@@ -140,9 +146,13 @@ class Bench:
     ) -> list[str]:
         found: list[str] = []
         for program in programs:
-            if len(found) < enough and run([program, *more], self.tree, 60):
+            if len(found) < enough and run([program, *more], self.tree, self.patience(program)):
                 found.append(Path(program).stem)
         return found
+
+    def patience(self, program: str) -> float:
+        """When it hangs: after twenty times what the original takes, and not at once."""
+        return min(LONGEST, 10 + 20 * self.took.get(Path(program).stem, LONGEST))
 
     def simulate(self, seeds: int) -> list[str]:
         return ["sim"] if run([self.sim, f"--seeds={seeds}"], self.tree, 120) else []
