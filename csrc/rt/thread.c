@@ -34,6 +34,7 @@ static uintptr_t self(void)
 enum tv_err tv_lock_init(struct tv_lock *lock)
 {
     atomic_init(&lock->owner, 0);
+    atomic_init(&lock->passed_ns, 0);
     return pthread_mutex_init(&lock->mutex, NULL) == 0 ? TV_OK : TV_NO_MEMORY;
 }
 
@@ -51,16 +52,46 @@ static void pause_processor(void)
 #endif
 }
 
-/* A hold takes less than a sleep and a wake-up would; one that is preempted, longer. */
+static bool is_free(const struct tv_lock *lock)
+{
+    return atomic_load_explicit(&lock->owner, memory_order_relaxed) == 0;
+}
+
+static void stay_away(tv_ns until)
+{
+    do {
+        for (int n = 0; n < 16; n++)
+            pause_processor();
+    } while (tv_now() < until);
+}
+
+/*
+ * A hold is shorter than a sleep and a wake-up, so whoever finds the lock taken looks whether it
+ * has become free. But two threads that each take it often would pass it, and all that it guards,
+ * to and fro between their processors at each hold. Where it has just been passed on, who wants it
+ * stays away for many holds: the other one keeps its caches, and then this one has a run of holds.
+ */
+static void await_holder(struct tv_lock *lock)
+{
+    tv_ns now = tv_now(), passed = atomic_load_explicit(&lock->passed_ns, memory_order_relaxed);
+
+    if (now - passed > TV_LOCK_AWAY)
+        for (int n = 0; n < TV_LOCK_LOOKS && !is_free(lock); n++)
+            pause_processor();
+    for (int n = 0; n < TV_LOCK_TIMES && !is_free(lock); n++, now = tv_now())
+        stay_away(now + TV_LOCK_AWAY);
+}
+
 void tv_lock_take(struct tv_lock *lock)
 {
-    for (int n = 0; n < TV_LOCK_SPINS; n++) {
-        if (atomic_load_explicit(&lock->owner, memory_order_relaxed) == 0)
-            break;
-        pause_processor();
-    }
+    bool waited = !is_free(lock);
+
+    if (waited)
+        await_holder(lock);
     TV_MUST(pthread_mutex_lock(&lock->mutex) == 0);
     atomic_store_explicit(&lock->owner, self(), memory_order_relaxed);
+    if (waited)
+        atomic_store_explicit(&lock->passed_ns, tv_now(), memory_order_relaxed);
 }
 
 void tv_lock_drop(struct tv_lock *lock)

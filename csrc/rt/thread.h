@@ -23,7 +23,8 @@ _Noreturn void tv_abort(const char *file, int line, const char *what);
 
 struct tv_lock {
     pthread_mutex_t mutex;
-    _Atomic uintptr_t owner; /* of the thread that holds it; 0: free */
+    _Atomic uintptr_t owner;   /* of the thread that holds it; 0: free */
+    _Atomic int64_t passed_ns; /* when somebody who had waited for it got it */
 };
 
 /* NO_MEMORY. */
@@ -31,10 +32,13 @@ enum tv_err tv_lock_init(struct tv_lock *lock);
 void tv_lock_fini(struct tv_lock *lock);
 
 /*
- * Waits for holders only, who never wait for anything: looks up to TV_LOCK_SPINS times whether the
- * holder has gone, before it goes to sleep.
+ * Waits for holders only, who never wait for anything: looks up to TV_LOCK_LOOKS times whether the
+ * holder has gone, then TV_LOCK_TIMES times, TV_LOCK_AWAY apart, and goes to sleep. The first is
+ * left out where the lock was passed from thread to thread less than TV_LOCK_AWAY ago.
  */
-#define TV_LOCK_SPINS 100
+#define TV_LOCK_LOOKS 50
+#define TV_LOCK_TIMES 6
+#define TV_LOCK_AWAY INT64_C(6000) /* some fifty holds */
 void tv_lock_take(struct tv_lock *lock);
 void tv_lock_drop(struct tv_lock *lock);
 bool tv_lock_is_mine(struct tv_lock *lock);
