@@ -133,6 +133,20 @@ static void a_failed_check_wakes_who_waits_for_a_slot(void)
     tv_task_rele(ended);
 }
 
+/* It has no thread that could close it. */
+static void one_that_broke_before_it_was_served_is_not_waited_for(void)
+{
+    struct tv_supervisor *s = make(NULL, NULL, NULL), *other = serve(NULL);
+    struct tv_task *ended = add(other, "ended", &returning);
+
+    CHECK_EQ(tv_task_wait_gone(ended, TV_NEVER), TV_OK);
+    break_it(s, ended);
+    CHECK_EQ(tv_wait_closed(s, TV_NEVER), TV_BROKEN);
+    tv_supervisor_rele(s);
+    tv_task_rele(ended);
+    close_down(other);
+}
+
 static void the_end_of_the_process_does_not_wait_for_it(void)
 {
     struct tv_supervisor *s = serve(NULL);
@@ -151,6 +165,7 @@ int main(int argc, char **argv)
     static const struct check_test tests[] = {
         TEST(a_failed_check_wakes_everybody_and_every_call_is_told),
         TEST(a_failed_check_wakes_who_waits_for_a_slot),
+        TEST(one_that_broke_before_it_was_served_is_not_waited_for),
         TEST(the_end_of_the_process_does_not_wait_for_it),
     };
 
