@@ -5,6 +5,7 @@ import sys
 import textwrap
 
 import anyio.pytest_plugin
+import pages
 import pytest
 from programs import ROOT
 
@@ -279,7 +280,7 @@ def test_one(clock, supervisor):
 # --- the page about it ---------------------------------------------------------------------------
 
 _EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGE = (ROOT / "docs" / "howto" / "testing.md").read_text(encoding="utf-8")
+PAGE = (pages.ROOT / "docs" / "howto" / "testing.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("example", _EXAMPLE.findall(PAGE))
