@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from source import PACKAGE
+from source import ROOT
 
-RULES = PACKAGE.parent / "docs" / "reference" / "rules.md"
+RULES = ROOT / "docs" / "reference" / "rules.md"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ MODULES = (
 )
 
 PACKAGE = Path(taskvisor.__file__).parent
+ROOT = Path(__file__).parents[2]  # of the project; the package may be installed elsewhere
 
 # What is written for a name of the stubs or sources that nobody imports.
 WRITTEN = {

@@ -17,9 +17,7 @@ from collections.abc import Callable
 
 from entries import resolver, table
 from prose import linked, restructured
-from source import PACKAGE
-
-ROOT = PACKAGE.parent
+from source import PACKAGE, ROOT
 
 # --- the lists of the core -----------------------------------------------------------------------
 
