@@ -1,23 +1,6 @@
-#include "rig.h"
+#include "three_tasks.h"
 
 /* Whom a core takes in, alone or in a batch, who is meant, and what a task inherits. */
-
-static struct rig rig;
-static struct task a, b, c;
-
-static void begin(void)
-{
-    rig_init(&rig, (struct tv_core_config){.defaults = RIG_OPTIONS, .seed = 11});
-    a = b = c = (struct task){.actor = {.id = 0}};
-}
-
-static void done(void)
-{
-    rig_fini(&rig);
-    rig_free(&a);
-    rig_free(&b);
-    rig_free(&c);
-}
 
 static enum tv_step leave_name(const char *name, enum tv_leave_style style)
 {

@@ -1,23 +1,6 @@
-#include "rig.h"
+#include "three_tasks.h"
 
 /* The step: what comes first in it, and what a take and a result bring. */
-
-static struct rig rig;
-static struct task a, b, c;
-
-static void begin(void)
-{
-    rig_init(&rig, (struct tv_core_config){.defaults = RIG_OPTIONS});
-    a = b = c = (struct task){.actor = {.id = 0}};
-}
-
-static void done(void)
-{
-    rig_fini(&rig);
-    rig_free(&a);
-    rig_free(&b);
-    rig_free(&c);
-}
 
 /* rule: R0.63 */
 static void now_never_goes_back(void)
